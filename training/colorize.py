@@ -1,0 +1,218 @@
+"""Train the colour generator: supervised on chroma bins, then a short phase against a projected discriminator.
+
+    python -m training.colorize supervised --data a.tar:b.tar --lite0 efficientnet-lite0.pth --out run/a --minutes 75
+    python -m training.colorize adversarial --data a.tar:b.tar --lite0 efficientnet-lite0.pth --start run/a/last.pt --out run/b --minutes 30
+
+Each run is seeded, writes `last.pt` every ten minutes (and `NNNNNN.pt` densely in the adversarial phase: the good point is early,
+METHODS of DeOldify's NoGAN), and goes on from `last.pt` when it is started again with the same --out. On these processors set
+MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 in the environment: without them half the time goes to page faults.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from training.data import BinEncoder, Crops, Sample, class_weights, load_photos
+from training.network import Discriminator, Generator, make_bins
+
+Batch = tuple[Tensor, ...]
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("phase", choices=["supervised", "adversarial"])
+    parser.add_argument("--data", required=True, help="tar files of photos, joined by ':'")
+    parser.add_argument("--lite0", help="ImageNet weights of EfficientNet-Lite0 (.pth)")
+    parser.add_argument("--start", help="a checkpoint of this script, or a plain state dict, to start from")
+    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--minutes", type=float, default=75)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--crop", type=int, default=128)
+    parser.add_argument("--rate", type=float, default=None, help="peak learning rate: 1.2e-3 supervised from scratch, 2e-4 adversarial")
+    parser.add_argument("--adversarial", type=float, default=0.3, help="weight of the adversarial loss")
+    parser.add_argument(
+        "--consistency", type=float, default=2.0, help="weight of the loss between two grains of one crop (adversarial phase)"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--save-every", type=float, default=10, help="minutes")
+    parser.add_argument("--max-steps", type=int, default=0, help="stop after so many steps (a debug run)")
+    return parser.parse_args()
+
+
+def rebalanced_cross_entropy(logits: Tensor, index: Tensor, weight: Tensor, classes: Tensor) -> Tensor:
+    """Cross-entropy against softly encoded bins, each pixel weighted by its colour's rarity (Zhang et al. 2016, eq. 2)."""
+    picked = torch.log_softmax(logits, 1).gather(1, index)
+    rarity = (classes[index] * weight).sum(1)
+    return (-(weight * picked).sum(1) * rarity).sum() / rarity.sum()
+
+
+class Average:
+    """Exponential moving average of a network's state; the decay grows from 0 to `decay`."""
+
+    def __init__(self, network: Generator, decay: float) -> None:
+        self.state = {key: value.clone() for key, value in network.state_dict().items()}
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, network: Generator, step: int) -> None:
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for key, value in network.state_dict().items():
+            if value.dtype.is_floating_point:
+                self.state[key].mul_(decay).add_(value, alpha=1 - decay)
+            else:
+                self.state[key].copy_(value)
+
+
+class Run:
+    """State of one training run: networks, optimisers, counters; saves and resumes all of it."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        torch.manual_seed(args.seed)
+        photos, bad = load_photos([Path(p) for p in args.data.split(":")])
+        self.seen: dict[str, float] = {"photos": len(photos), "unreadable": bad, "step": 0, "crops": 0, "seconds": 0.0}
+        self.network = Generator()
+        if args.start:
+            start = torch.load(args.start, map_location="cpu", weights_only=True)
+            state = {key: value.float() for key, value in start.get("ema", start).items()}
+            missing = self.network.load_state_dict(state, strict=False).missing_keys
+            if set(missing) - {"log_weights"} - {key for key in missing if key.endswith("num_batches_tracked")}:
+                raise SystemExit(f"{args.start}: not weights of this network, {len(missing)} tensors are missing")
+            self.seen["crops"] = start.get("seen", {}).get("crops", 0)
+        elif args.lite0:
+            self.network.enc.load(args.lite0)
+        self.classes = torch.from_numpy(class_weights(photos, BinEncoder()))
+        self.network.log_weights.copy_(self.classes.log())
+        self.network = self.network.to(memory_format=torch.channels_last)
+        self.average = Average(self.network, 0.9995 if args.phase == "supervised" else 0.99)
+        self.rate = args.rate or (1.2e-3 if args.phase == "supervised" else 2e-4)
+        self.optimisers, self.critic = self.make_optimisers()
+        if (args.out / "last.pt").exists():
+            self.resume()
+        settings = Sample(args.crop, pairs=args.phase == "adversarial", hint_rate=0.6 if args.phase == "supervised" else 0.3)
+        loader = torch.utils.data.DataLoader(
+            Crops(photos, settings, args.seed + int(self.seen["step"])), batch_size=args.batch, num_workers=1, prefetch_factor=4
+        )
+        self.batches = iter(loader)
+
+    def make_optimisers(self) -> tuple[list[torch.optim.Optimizer], Discriminator | None]:
+        if self.args.phase == "supervised":
+            encoder = [p for name, p in self.network.named_parameters() if name.startswith("enc.")]
+            rest = [p for name, p in self.network.named_parameters() if not name.startswith("enc.")]
+            groups = [{"params": encoder, "share": 0.4}, {"params": rest, "share": 1.0}]
+            return [torch.optim.AdamW(groups, self.rate, weight_decay=1e-2, betas=(0.9, 0.99))], None
+        critic = Discriminator(self.args.lite0).to(memory_format=torch.channels_last)
+        generator = torch.optim.Adam(self.network.parameters(), self.rate, betas=(0.0, 0.99))
+        return [generator, torch.optim.Adam(critic.heads.parameters(), 1e-3, betas=(0.0, 0.99))], critic
+
+    def save(self, name: str) -> None:
+        """Write a checkpoint whole or not at all."""
+        state = {"ema": self.average.state, "raw": self.network.state_dict(), "seen": self.seen}
+        if name == "last.pt":
+            state["optimisers"] = [o.state_dict() for o in self.optimisers]
+            state["heads"] = self.critic.heads.state_dict() if self.critic else None
+        self.args.out.mkdir(parents=True, exist_ok=True)
+        part = self.args.out / (name + ".part")
+        torch.save(state, part)
+        part.replace(self.args.out / name)
+
+    def resume(self) -> None:
+        state = torch.load(self.args.out / "last.pt", map_location="cpu", weights_only=True)
+        self.network.load_state_dict(state["raw"])
+        self.average.state, self.seen = state["ema"], state["seen"]
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        if self.critic:
+            self.critic.heads.load_state_dict(state["heads"])
+
+    def supervised_step(self, part: float) -> dict[str, Tensor]:
+        luma, hints, index, weight = self.next_batch()
+        rate = self.rate * min(1, (self.seen["step"] + 1) / 200) * (0.49 * (1 + math.cos(math.pi * part)) + 0.02)
+        for group in self.optimisers[0].param_groups:
+            group["lr"] = rate * group["share"]
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = self.network(luma, hints)
+        loss = rebalanced_cross_entropy(logits.float(), index, weight, self.classes)
+        self.descend(loss, 5.0)
+        return {"ce": loss.detach()}
+
+    def adversarial_step(self, part: float) -> dict[str, Tensor]:
+        assert self.critic is not None
+        luma, hints, index, weight, again = self.next_batch()
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = self.network(luma, hints).float()
+        temperature = float(np.random.default_rng(int(self.seen["step"])).choice([0.6, 0.8, 1.0]))
+        fake = self.network.chroma(logits, temperature)[0]
+        real = (make_bins()[index] * weight[..., None]).sum(1).permute(0, 3, 1, 2)
+        with torch.autocast("cpu", torch.bfloat16):
+            judged = zip(self.critic(luma, real), self.critic(luma, fake.detach()), strict=True)
+        loss_critic = torch.stack([F.relu(1 - r.float()).mean() + F.relu(1 + f.float()).mean() for r, f in judged]).mean()
+        self.optimisers[1].zero_grad()
+        loss_critic.backward()
+        self.optimisers[1].step()
+        losses = {"critic": loss_critic.detach()}
+        if self.seen["step"] < 60:  # the critic first learns alone
+            return losses
+        self.critic.heads.requires_grad_(False)
+        with torch.autocast("cpu", torch.bfloat16):
+            adversarial = -torch.stack([s.float().mean() for s in self.critic(luma, fake)]).mean()
+            other = self.network.chroma(self.network(again, hints).float(), temperature)[0]
+        supervised = rebalanced_cross_entropy(logits, index, weight, self.classes)
+        steady = F.smooth_l1_loss(fake, other, beta=0.02) * 10
+        self.descend(supervised + self.args.adversarial * adversarial + self.args.consistency * steady, 1.0)
+        self.critic.heads.requires_grad_(True)
+        return losses | {"ce": supervised.detach(), "adv": adversarial.detach(), "steady": steady.detach()}
+
+    def next_batch(self) -> Batch:
+        return tuple(x.to(memory_format=torch.channels_last) if x.dtype == torch.float32 else x for x in next(self.batches))
+
+    def descend(self, loss: Tensor, clip: float) -> None:
+        self.optimisers[0].zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), clip)
+        self.optimisers[0].step()
+        self.average.update(self.network, int(self.seen["step"]))
+
+    def train(self) -> None:
+        supervised = self.args.phase == "supervised"
+        self.network.train(supervised)  # the adversarial phase keeps the batch statistics
+        totals: dict[str, list[float]] = defaultdict(list)
+        saved = self.seen["seconds"]
+        while self.seen["seconds"] < self.args.minutes * 60:
+            begun = time.monotonic()
+            step = self.supervised_step if supervised else self.adversarial_step
+            for key, value in step(self.seen["seconds"] / 60 / self.args.minutes).items():
+                totals[key].append(value.item())
+            self.seen["step"] += 1
+            self.seen["crops"] += self.args.batch
+            self.seen["seconds"] += time.monotonic() - begun
+            if self.seen["step"] % 50 == 0:
+                means = {key: round(float(np.mean(values)), 4) for key, values in totals.items()}
+                totals.clear()
+                print(json.dumps(self.seen | means), flush=True)
+            if self.seen["seconds"] - saved > self.args.save_every * 60:
+                saved = self.seen["seconds"]
+                self.save("last.pt")
+            if not supervised and self.seen["step"] % 150 == 0:
+                self.save(f"{int(self.seen['step']):06d}.pt")
+            if self.args.max_steps and self.seen["step"] >= self.args.max_steps:
+                break
+        self.save("last.pt")
+
+
+def main() -> None:
+    Run(parse()).train()
+
+
+if __name__ == "__main__":
+    main()
