@@ -47,6 +47,7 @@ class Journal:
         self.path = self.folder / "journal.jsonl"
         self.segments: list[Segment] = []
         self.complete = False
+        self.damage: list[str] = []
         self._lock = FileLock(self.folder / "lock", timeout=0)
 
     def __enter__(self) -> Journal:
@@ -82,8 +83,8 @@ class Journal:
         if not lines or lines[0] != json.loads(json.dumps(header)):
             return False
         for line in lines[1:]:
-            if line == {"complete": True}:
-                self.complete = True
+            if "complete" in line:
+                self.complete, self.damage = True, line["damage"]
                 break
             segment = Segment(**line)
             if not self._whole(segment):
@@ -96,10 +97,10 @@ class Journal:
         self._append(asdict(segment))
         self.segments.append(segment)
 
-    def finish(self) -> None:
-        if not self.complete:
-            self._append({"complete": True})
-            self.complete = True
+    def finish(self, damage: list[str]) -> None:
+        """All frames are encoded; `damage` is what the decoder lost on the way."""
+        self._append({"complete": True, "damage": damage})
+        self.complete, self.damage = True, damage
 
     def remove(self) -> None:
         """The output is whole: nothing of this folder is needed any more."""
@@ -134,7 +135,7 @@ class Journal:
             os.fsync(file.fileno())
 
     def _rewrite(self, header: dict[str, Any]) -> None:
-        whole = [header, *(asdict(s) for s in self.segments), *([{"complete": True}] if self.complete else [])]
+        whole = [header, *(asdict(s) for s in self.segments), *([{"complete": True, "damage": self.damage}] if self.complete else [])]
         part = self.path.with_suffix(".new")
         part.write_text("".join(json.dumps(line) + "\n" for line in whole))
         part.replace(self.path)

@@ -1,0 +1,53 @@
+"""Several inputs or a folder: which films, and where each output goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from vidcolor.errors import InputError, OutputError, UsageError
+
+FILMS = {".3gp", ".avi", ".dv", ".flv", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogv"}
+FILMS |= {".ts", ".vob", ".webm", ".wmv"}
+PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+SUFFIXES = FILMS | PICTURES
+"""What is taken from a folder; a file that is named is always taken."""
+
+MARK = ".color"
+
+
+def expand(inputs: Sequence[Path], output: str | None) -> list[tuple[Path, Path]]:
+    """Pairs of input and output for what the person named.
+
+    Without -o every output lies beside its input as `name.color.ext`. With -o a folder (one that exists, or a name that ends in
+    "/" or has no suffix) each keeps its own name in it. A folder among the inputs stands for the films and pictures in it, by name.
+
+    Raises UsageError for one -o FILE and several inputs, InputError for an empty folder, OutputError where the output folder
+    cannot be made.
+    """
+    films = [film for path in inputs for film in (listed(path) if path.is_dir() else [path])]
+    many = len(films) > 1 or any(path.is_dir() for path in inputs)
+    if output is None:
+        return [(film, film.with_name(film.stem + MARK + film.suffix)) for film in films]
+    target = Path(output)
+    if target.is_dir() or output.endswith("/") or (many and not target.suffix):
+        try:
+            target.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{target}: cannot be made ({error.strerror}); choose another -o") from error
+        pairs = [(film, target / film.name) for film in films]
+        double = [out for _, out in pairs if sum(out == other for _, other in pairs) > 1]
+        if double:
+            raise UsageError(f"{double[0]}: several inputs have this name; colour them into different folders")
+        return pairs
+    if many:
+        raise UsageError(f"-o {target}: is one file, but there are {len(films)} inputs; name a folder")
+    return [(films[0], target)]
+
+
+def listed(folder: Path) -> list[Path]:
+    """The films and pictures of a folder in the order of their names, without outputs of an earlier batch."""
+    found = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in SUFFIXES and not p.stem.endswith(MARK))
+    if not found:
+        raise InputError(f"{folder}: holds no films or pictures")
+    return found

@@ -1,0 +1,240 @@
+"""The command line: words to a Job, messages, exit status. No logic."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import traceback
+from contextlib import nullcontext
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from vidcolor import __version__
+from vidcolor.errors import UsageError, VidcolorError
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
+out, err = Console(soft_wrap=True, highlight=False), Console(stderr=True, soft_wrap=True, highlight=False)
+
+STYLES_LATER = "Other words: vidcolor networks · vidcolor doctor [--gpu]"
+
+
+def seconds(text: str | None) -> Fraction | None:
+    """Seconds, or [HH:]MM:SS[.fff], as an exact number."""
+    if text is None:
+        return None
+    try:
+        parts = [Fraction(part) for part in text.split(":")]
+    except (ValueError, ZeroDivisionError):
+        parts = []
+    if not 1 <= len(parts) <= 3 or any(part < 0 for part in parts):
+        raise typer.BadParameter(f"{text!r} is not a time; write seconds or HH:MM:SS")
+    return sum((part * 60**place for place, part in enumerate(reversed(parts))), Fraction(0))
+
+
+def version(asked: bool) -> None:
+    if asked:
+        out.print(f"vidcolor {__version__}")
+        raise typer.Exit
+
+
+@app.command(epilog=STYLES_LATER)
+def color(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Films, pictures, or a folder of them.")],
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", help="File, or folder for several inputs. [default: name.color.ext beside each]")
+    ] = None,
+    vividness: Annotated[float, typer.Option(min=0, max=2, help="0 muted, 1 as most like it, 2 bold.")] = 1.0,
+    network: Annotated[str, typer.Option(help="Name of a network (see: vidcolor networks) or a .onnx file.")] = "colorize-fast",
+    device: Annotated[str, typer.Option(help="auto, cpu, tensorrt[:n] or openvino:GPU.")] = "auto",
+    steady: Annotated[str, typer.Option(help="causal: colour follows motion; off: every frame for itself.")] = "causal",
+    codec: Annotated[str | None, typer.Option(help="h264 (default), hevc, av1, vp9, ffv1, prores, dnxhr, or an FFmpeg encoder.")] = None,
+    crf: Annotated[float | None, typer.Option(help="Quality of the encoder; lower is better.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Speed of the encoder, in its own words.")] = None,
+    pix_fmt: Annotated[str | None, typer.Option(help="Pixel format of the output, in FFmpeg's words.")] = None,
+    lossless: Annotated[bool, typer.Option("--lossless", help="Encode without loss, where the codec can.")] = False,
+    start: Annotated[str | None, typer.Option(help="Begin here: seconds or HH:MM:SS.")] = None,
+    end: Annotated[str | None, typer.Option(help="End here.")] = None,
+    deinterlace: Annotated[bool, typer.Option("--deinterlace", help="Make an interlaced film progressive.")] = False,
+    recolor: Annotated[bool, typer.Option("--recolor", help="Colour a film anew that has colour already.")] = False,
+    only_grey: Annotated[bool, typer.Option("--only-grey", help="In a mixed film colour just the grey shots.")] = False,
+    drop_unsupported: Annotated[bool, typer.Option("--drop-unsupported", help="Leave out streams that the target cannot hold.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run of this command stopped.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    preview: Annotated[
+        Path | None, typer.Option(help="Write a before/after sheet (PNG) of frames across the film, and nothing else.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON on standard output, events on standard error.")] = False,
+    threads: Annotated[int, typer.Option(min=0, help="Threads of decoder and encoder; 0 = all cores.")] = 0,
+    prefetch: Annotated[int, typer.Option(min=1, max=256, help="Frames that a worker may be ahead.")] = 8,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tracebacks with errors.")] = False,
+    _version: Annotated[bool, typer.Option("--version", callback=version, is_eager=True, help="Say the version.")] = False,
+) -> None:
+    """Colour black-and-white film. Sound, subtitles, timing and sharpness stay as they are.
+
+    vidcolor film.mp4 -o out.mp4
+    """
+    from vidcolor import batch, job
+
+    common = {
+        "vividness": vividness, "network": network, "device": device, "steady": steady, "codec": codec, "crf": crf, "preset": preset,
+        "pix_fmt": pix_fmt, "lossless": lossless, "start": seconds(start), "end": seconds(end), "deinterlace": deinterlace,
+        "recolor": recolor, "only_grey": only_grey, "drop_unsupported": drop_unsupported, "overwrite": overwrite, "resume": resume,
+        "threads": threads, "prefetch": prefetch,
+    }  # fmt: skip
+    if steady not in ("off", "causal"):
+        raise typer.BadParameter(f"--steady {steady!r}: off or causal")
+    try:
+        pairs = batch.expand(inputs, output)
+        if preview is not None and len(pairs) > 1:
+            raise UsageError(f"--preview {preview}: is one sheet, but there are {len(pairs)} inputs")
+    except VidcolorError as error:
+        raise typer.Exit(fail(error, as_json, verbose, None)) from None
+    status, failed = 0, []
+    for source, target in pairs:
+        try:
+            status = max(status, one(job.Job(source, target, **common), dry_run, preview, as_json))  # type: ignore[arg-type]
+        except VidcolorError as error:
+            status = max(status, fail(error, as_json, verbose, source))
+            failed.append(source)
+            if error.status == 130:
+                break
+        except Exception as error:  # a fault of this program: said as such, and the rest of a batch goes on
+            status = max(status, fail(error, as_json, verbose, source))
+            failed.append(source)
+    if failed and len(pairs) > 1 and not as_json:
+        err.print(f"{len(failed)} of {len(pairs)} failed: " + ", ".join(map(str, failed)), markup=False)
+    raise typer.Exit(status)
+
+
+def fail(error: Exception, as_json: bool, verbose: bool, source: Path | None) -> int:
+    """One line to standard error; returns the exit status."""
+    status = error.status if isinstance(error, VidcolorError) else 1
+    text = (
+        str(error)
+        if isinstance(error, VidcolorError)
+        else f"{source}: {type(error).__name__}: {error}; this is a fault of vidcolor (-v tells more)"
+    )
+    if verbose:
+        err.print("".join(traceback.format_exception(error)), markup=False)
+    err.print(f"vidcolor: {text}", markup=False)
+    if as_json:
+        out.print(json.dumps({"input": str(source) if source else None, "status": status, "error": text}), markup=False)
+    return status
+
+
+def one(asked: Any, dry_run: bool, preview: Path | None, as_json: bool) -> int:
+    from vidcolor import job
+
+    if preview is not None:
+        job.preview(asked, preview)
+        return 0
+    plan = job.plan(asked)
+    if dry_run:
+        say_plan(plan.as_dict() | {"estimate": job.estimate(plan)}, as_json)
+        return 0
+    if as_json:
+        report = job.run(plan, lambda event: print_event(event))
+        out.print(json.dumps(report.as_dict()), markup=False)
+    else:
+        for note in plan.notes:
+            err.print(f"note: {note}", markup=False)
+        report = watched(plan)
+    for text in report.damage:
+        err.print(f"vidcolor: {asked.input}: damaged input: {text}", markup=False)
+    return report.status
+
+
+def print_event(event: dict[str, Any]) -> None:
+    err.print(json.dumps(event), markup=False)
+
+
+class Fps(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f} fps" if task.speed else "")
+
+
+def watched(plan: Any) -> Any:
+    """Run with a progress bar on a terminal, with two plain lines elsewhere."""
+    from vidcolor import job
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Fps(), TimeElapsedColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=err) if err.is_terminal else None
+    with bar or nullcontext():
+        task = bar.add_task(plan.job.input.name, total=plan.film.frames) if bar else None
+
+        def listen(event: dict[str, Any]) -> None:
+            if event["event"] == "note":
+                err.print(f"note: {event['text']}", markup=False)
+            elif bar and task is not None and event["event"] == "frame":
+                bar.update(task, completed=event["number"] + 1)
+
+        report = job.run(plan, listen)
+    err.print(f"{report.output}: {report.frames} frames in {report.seconds:.1f} s ({report.fps:.1f} fps) on {report.device}", markup=False)
+    return report
+
+
+def say_plan(plan: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        out.print(json.dumps(plan), markup=False)
+        return
+    for key, value in plan.items():
+        for text in value if isinstance(value, list) and not all(isinstance(v, int) for v in value) else [value]:
+            out.print(f"{key}: {text}", markup=False)
+
+
+@app.command()
+def networks(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+    """List the networks that are installed."""
+    from vidcolor.networks import available
+
+    found = available()
+    if as_json:
+        out.print(
+            json.dumps([{"name": n.name, "path": str(n.path), "task": n.card.task, "licence": n.card.licence} for n in found]), markup=False
+        )
+        return
+    table = Table("name", "task", "work size", "licence")
+    for n in found:
+        table.add_row(n.name, n.card.task, str(n.card.work_size), n.card.licence)
+    out.print(table)
+
+
+@app.command()
+def doctor(
+    gpu: Annotated[bool, typer.Option("--gpu", help="Test the NVIDIA path in earnest.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Say which devices, backends and codecs work here, what is missing, and the command that would bring it."""
+    from vidcolor.doctor import examine
+
+    findings = examine(gpu)
+    if as_json:
+        out.print(json.dumps(findings), markup=False)
+        return
+    for group, rows in findings.items():
+        table = Table(group, "", title_justify="left", show_header=True)
+        for key, value in rows.items():
+            table.add_row(key, str(value))
+        out.print(table)
+
+
+def main(words: list[str] | None = None) -> None:
+    """Entry point. The first word chooses: `networks`, `doctor`; anything else is a film."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    words = sys.argv[1:] if words is None else words
+    if not words or words[0] not in ("networks", "doctor"):
+        words = ["color", *(words or ["--help"])]
+    try:
+        app(words, prog_name="vidcolor")
+    except KeyboardInterrupt:
+        err.print("vidcolor: stopped")
+        sys.exit(130)

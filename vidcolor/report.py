@@ -1,0 +1,118 @@
+"""What was asked, what will be done and what was done, as data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+from vidcolor.media.encoding import Encoding
+from vidcolor.media.probe import Film
+from vidcolor.media.streams import StreamPlan
+from vidcolor.networks import Network
+from vidcolor.planes import Box
+from vidcolor.stages.tint import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a person asked for. Times in seconds from the film's start; `threads` 0 means every core this process may use."""
+
+    input: Path
+    out: Path
+    vividness: float = 1.0
+    network: str = "colorize-fast"
+    device: str = "auto"
+    steady: Literal["off", "causal"] = "causal"
+    codec: str | None = None
+    crf: float | None = None
+    preset: str | None = None
+    pix_fmt: str | None = None
+    lossless: bool = False
+    start: Fraction | None = None
+    end: Fraction | None = None
+    deinterlace: bool = False
+    recolor: bool = False
+    only_grey: bool = False
+    drop_unsupported: bool = False
+    overwrite: bool = False
+    resume: bool = False
+    threads: int = 0
+    prefetch: int = 8
+    batch: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done to a film, said before it is done. `notes` are whole sentences for the person."""
+
+    job: Job
+    film: Film
+    verdict: Verdict
+    box: Box
+    encoding: Encoding
+    streams: StreamPlan
+    network: Network
+    device: str
+    why: str
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        film, job = self.film, self.job
+        return {
+            "input": str(job.input),
+            "output": str(job.out),
+            "video": f"{film.video.codec} {film.layout.width}x{film.layout.height} {film.pix_fmt}",
+            "duration": float(film.duration) if film.duration is not None else None,
+            "frames": film.frames,
+            "kind": self.verdict.kind,
+            "picture": list(self.box),
+            "encoder": f"{self.encoding.codec} {self.encoding.pix_fmt}",
+            "container": self.encoding.container,
+            "copied": [describe(s) for s in self.streams.copied],
+            "dropped": [f"{describe(s)}: {reason}" for s, reason in self.streams.dropped],
+            "network": self.network.name,
+            "device": self.device,
+            "why": self.why,
+            "vividness": job.vividness,
+            "steady": job.steady,
+            "notes": list(self.notes),
+        }
+
+
+def describe(stream: Any) -> str:
+    """One stream in a few words: '#1 audio aac (eng)'."""
+    return f"#{stream.index} {stream.kind} {stream.codec}" + (f" ({stream.language})" if stream.language else "")
+
+
+@dataclass(slots=True)
+class Report:
+    """What was done. `status` is the exit status: 0, or 3 where the input was damaged. Times in seconds."""
+
+    input: str
+    output: str
+    status: int = 0
+    frames: int = 0
+    frames_colored: int = 0
+    frames_resumed: int = 0
+    shots: int = 0
+    segments: int = 0
+    seconds: float = 0.0
+    first_packet: float | None = None
+    size: int = 0
+    network: str = ""
+    device: str = ""
+    precision: str = ""
+    copied: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    damage: list[str] = field(default_factory=list)
+
+    @property
+    def fps(self) -> float:
+        """Frames made in this run by the seconds it took."""
+        return (self.frames - self.frames_resumed) / self.seconds if self.seconds else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"fps": round(self.fps, 2)}
