@@ -1,0 +1,151 @@
+"""The curve of a colour network over its dial, on photos whose colours are known."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import metrics
+from benchmarks.features import Judge
+from benchmarks.features import shrink as prepare_picture
+from benchmarks.generators import Generator, Point
+from vidcolor.chroma import Upsampler, prepare
+from vidcolor.planes import Box, Layout, Planes, shrink, work_size
+from vidcolor.stages.colorize import amplify
+
+Floats = NDArray[np.float32]
+SHORT_SIDE = 256
+RATIOS = ("colourfulness", "blotches", "dark_chroma", "patchiness")
+SUBSETS = {"all": "", "prototype": "imagenet"}
+"""What a name must not contain to be in a subset: the prototype had seen some of the ImageNet photos."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    name: str
+    rgb: NDArray[np.uint8]
+
+
+def load(path: Path, subset: str = "all", limit: int | None = None) -> list[Photo]:
+    """Photos of a tar file in its order, short side 256; `limit` counts after the subset was taken."""
+    without, photos = SUBSETS[subset], []
+    with tarfile.open(path) as tar:
+        for member in tar:
+            if not member.name.endswith((".jpg", ".png")) or (without and without in member.name):
+                continue
+            if len(photos) == limit:
+                break
+            file = tar.extractfile(member)
+            image = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR) if file else None
+            if image is None:
+                raise ValueError(f"{path}: {member.name} cannot be read as a picture")
+            photos.append(Photo(member.name, np.ascontiguousarray(image[..., ::-1])))
+    return photos
+
+
+def look(rgb: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+    """Luma of a picture as the network sees it, at work size, and at the quarter size that chroma comes in."""
+    luma, _ = metrics.split(rgb)
+    height, width = luma.shape
+    codes = np.asarray(np.rint(luma * 255), np.uint8)
+    planes = Planes(codes, None, None, Layout(width, height, chroma="400", full_range=True))
+    box = Box(0, 0, width, height)
+    rows, columns = work_size(box, SHORT_SIDE)
+    seen = shrink(planes, box, (rows, columns))
+    return seen, np.asarray(cv2.resize(seen, (columns // 4, rows // 4), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def paint(luma: Floats, low: Floats, chroma: Floats) -> Floats:
+    """Chroma (2, H, W) of the picture by the program's own path: guided upsampling, then drawn into RGB."""
+    upsampler = Upsampler(*luma.shape)
+    cb, cr = upsampler(prepare(chroma, low), luma)
+    upsampler.fit(cb, cr, luma, luma, "bt709")
+    return np.stack([cb, cr])
+
+
+class Score:
+    """Gathers one kind of picture: the truth's, grey or one point of the dial."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[float]] = {}
+        self.small: list[NDArray[np.uint8]] = []
+        self.squares, self.pixels = 0.0, 0
+
+    def add(self, luma: Floats, chroma: Floats, truth: Floats, lab: Floats) -> None:
+        """One picture: its luma, its chroma and the true one (2, H, W), the true picture in Lab."""
+        rgb = metrics.join(luma, chroma)
+        difference = metrics.ciede2000(metrics.srgb_to_lab(rgb), lab)
+        found = {
+            "colourfulness": metrics.colourfulness(rgb),
+            "ciede2000": float(difference.mean()),
+            "ciede2000_p95": float(np.quantile(difference, 0.95)),
+            "blotches": metrics.blotches(luma, chroma),
+            "dark_chroma": metrics.dark_chroma(luma, chroma),
+            "patchiness": metrics.patchiness(luma, chroma),
+        }
+        for key, value in found.items():
+            self.values.setdefault(key, []).append(value)
+        self.squares += metrics.chroma_error(chroma, truth) * luma.size
+        self.pixels += luma.size
+        self.small.append(prepare_picture(rgb))
+
+    def means(self) -> dict[str, float]:
+        """Means over pictures; PSNR of the squared error pooled over all pixels of all pictures."""
+        return {key: float(np.mean(values)) for key, values in self.values.items()} | {"psnr": metrics.psnr(self.squares / self.pixels)}
+
+
+def measure(photos: Sequence[Photo], generator: Generator, points: Sequence[Point], cache: Path | None = None) -> dict[str, Any]:
+    """Scores of grey, of the truth and of every point of the dial; ratios are to the truth's mean, Fréchet's to the grey's."""
+    grey, truth, scores = Score(), Score(), {point: Score() for point in points}
+    for photo in photos:
+        luma, chroma = metrics.split(photo.rgb)
+        lab = metrics.srgb_to_lab(photo.rgb)
+        seen, low = look(photo.rgb)
+        grey.add(luma, np.zeros_like(chroma), chroma, lab)
+        truth.add(luma, chroma, chroma, lab)
+        for point, answer in zip(points, generator(seen, points), strict=True):
+            scores[point].add(luma, paint(luma, low, amplify(answer, point.gain)), chroma, lab)
+    judge = Judge()
+    real = cached_features(judge, truth.small, cache)
+    base, known, rows = grey.means(), truth.means(), []
+    far = metrics.frechet_distance(cached_features(judge, grey.small, cache), real)
+    for point, score in scores.items():
+        seen_features, found = judge(score.small), score.means()
+        kid, spread = metrics.kernel_distance(seen_features, real)
+        rows.append(
+            {"point": str(point), "temperature": point.temperature, "tilt": point.tilt, "gain": point.gain}
+            | {"gain_db": found["psnr"] - base["psnr"], "frechet_ratio": metrics.frechet_distance(seen_features, real) / far}
+            | {f"{key}_ratio": found[key] / known[key] for key in RATIOS}
+            | {"kid": kid, "kid_sd": spread}
+            | found
+        )
+    known.pop("psnr")
+    floor = metrics.frechet_distance(real[0::2], real[1::2])
+    return {"photos": len(photos), "grey": base | {"frechet": far}, "truth": known | {"frechet_halves_ratio": floor / far}, "points": rows}
+
+
+def cached_features(judge: Judge, pictures: Sequence[NDArray[np.uint8]], cache: Path | None) -> Floats:
+    """Features of pictures that do not change from run to run, kept under the hash of what they are made from."""
+    if cache is None:
+        return judge(pictures)
+    digest = hashlib.sha256(judge.name.encode())
+    for picture in pictures:
+        digest.update(picture.tobytes())
+    kept = cache / f"{digest.hexdigest()[:24]}.npy"
+    if kept.exists():
+        return np.asarray(np.load(kept), np.float32)
+    found = judge(pictures)
+    cache.mkdir(parents=True, exist_ok=True)
+    part = kept.with_suffix(f".{os.getpid()}.part.npy")
+    np.save(part, found)
+    part.replace(kept)
+    return found
