@@ -43,6 +43,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--consistency", type=float, default=2.0, help="weight of the loss between two grains of one crop (adversarial phase)"
     )
+    parser.add_argument("--warm-up", type=int, default=60, help="steps in which the critic learns alone")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save-every", type=float, default=10, help="minutes")
     parser.add_argument("--max-steps", type=int, default=0, help="stop after so many steps (a debug run)")
@@ -161,7 +162,7 @@ class Run:
         loss_critic.backward()
         self.optimisers[1].step()
         losses = {"critic": loss_critic.detach()}
-        if self.seen["step"] < 60:  # the critic first learns alone
+        if self.seen["step"] < self.args.warm_up:  # the critic first learns alone
             return losses
         self.critic.heads.requires_grad_(False)
         with torch.autocast("cpu", torch.bfloat16):

@@ -1,0 +1,120 @@
+"""The training script in its smallest form: both phases run, resume, and are counted."""
+
+import io
+import json
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch (pip install -e '.[train]')")
+from training.colorize import rebalanced_cross_entropy  # noqa: E402
+from training.data import BinEncoder, Crops, Sample, class_weights, load_photos, split  # noqa: E402
+from training.network import Discriminator, Generator, make_bins, to_rgb  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A tar with three colour pictures and one member that is no picture."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / "photos.tar"
+    with tarfile.open(path, "w") as tar:
+        for i in range(4):
+            small = rng.integers(0, 255, (8, 8, 3), np.uint8)
+            data = (
+                cv2.imencode(".jpg", cv2.resize(small, (280, 256), interpolation=cv2.INTER_CUBIC))[1].tobytes() if i < 3 else b"no picture"
+            )
+            info = tarfile.TarInfo(f"{i}.jpg")
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return path
+
+
+def train(*words: object) -> list[dict[str, float]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "training.colorize", *map(str, words)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_both_phases_run_and_resume(photos: Path, tmp_path: Path) -> None:
+    small = ["--data", photos, "--batch", 2, "--crop", 64]
+    train("supervised", *small, "--out", tmp_path / "a", "--max-steps", 2)
+    first = torch.load(tmp_path / "a" / "last.pt", weights_only=True)
+    assert first["seen"]["step"] == 2
+    assert first["seen"]["unreadable"] == 1
+    train("supervised", *small, "--out", tmp_path / "a", "--max-steps", 3)
+    again = torch.load(tmp_path / "a" / "last.pt", weights_only=True)
+    assert again["seen"]["step"] == 3
+    assert again["seen"]["crops"] == 6
+    train("adversarial", *small, "--start", tmp_path / "a" / "last.pt", "--out", tmp_path / "b", "--warm-up", 1, "--max-steps", 3)
+    last = torch.load(tmp_path / "b" / "last.pt", weights_only=True)
+    moved = [key for key in last["raw"] if key.endswith("weight") and not torch.equal(last["raw"][key], again["ema"][key])]
+    assert moved, "the generator moves once the critic has learned alone"
+
+
+def test_soft_encoding_keeps_colours(photos: Path) -> None:
+    images, _ = load_photos([photos])
+    _, cb, cr = split(images[0])
+    index, weight = BinEncoder()(cb, cr)
+    back = (make_bins().numpy()[index] * weight[..., None]).sum(0)
+    inside = np.hypot(cb, cr) < 0.30
+    np.testing.assert_allclose(back[inside], np.stack([cb, cr], -1)[inside], atol=1e-3)
+    np.testing.assert_allclose(weight.sum(0), 1, atol=1e-3)
+
+
+def test_class_weights_are_mild(photos: Path) -> None:
+    weights = class_weights(load_photos([photos])[0], BinEncoder())
+    assert weights.max() / weights.min() < 12
+
+
+def test_crops_are_seeded(photos: Path) -> None:
+    images, _ = load_photos([photos])
+    one, two, other = (next(iter(Crops(images, Sample(64, pairs=True), seed))) for seed in (1, 1, 2))
+    assert [part.shape for part in one] == [(1, 64, 64), (3, 64, 64), (4, 16, 16), (4, 16, 16), (1, 64, 64)]
+    assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+    assert not np.array_equal(one[0], other[0])
+
+
+def test_generator_reaches_every_parameter_and_any_size() -> None:
+    network, classes = Generator().train(), torch.ones(len(make_bins()))
+    logits = network(torch.rand(2, 1, 64, 96), torch.rand(2, 3, 64, 96))
+    assert logits.shape == (2, len(make_bins()), 16, 24)
+    index, weight = torch.zeros(2, 4, 16, 24, dtype=torch.long), torch.full((2, 4, 16, 24), 0.25)
+    rebalanced_cross_entropy(logits, index, weight, classes).backward()
+    assert not [name for name, p in network.named_parameters() if p.grad is None]
+
+
+def test_chroma_of_a_sure_network_is_its_bin_with_full_confidence() -> None:
+    network = Generator()
+    logits = torch.full((1, len(network.bins), 2, 2), -50.0)
+    logits[:, 7] = 50.0
+    chroma, confidence = network.chroma(logits)
+    torch.testing.assert_close(chroma[0, :, 0, 0], network.bins[7])
+    assert confidence.min() > 0.999
+
+
+def test_cross_entropy_of_a_uniform_answer_is_the_logarithm_of_the_bins() -> None:
+    bins = len(make_bins())
+    index, weight = torch.zeros(1, 4, 2, 2, dtype=torch.long), torch.full((1, 4, 2, 2), 0.25)
+    loss = rebalanced_cross_entropy(torch.zeros(1, bins, 2, 2), index, weight, torch.ones(bins))
+    assert loss.item() == pytest.approx(np.log(bins), rel=1e-5)
+
+
+def test_only_the_heads_of_the_discriminator_are_trained() -> None:
+    critic = Discriminator()
+    scores = critic(torch.rand(1, 1, 64, 64), torch.zeros(1, 2, 16, 16))
+    assert [s.shape[-1] for s in scores] == [16, 8, 4, 2]
+    assert {name.split(".")[0] for name, p in critic.named_parameters() if p.requires_grad} == {"heads"}
+
+
+def test_rgb_of_grey_is_grey() -> None:
+    rgb = to_rgb(torch.full((1, 1, 8, 8), 0.25), torch.zeros(1, 2, 2, 2))
+    torch.testing.assert_close(rgb, torch.full((1, 3, 8, 8), 0.25))
