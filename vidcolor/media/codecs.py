@@ -1,0 +1,136 @@
+"""The encoders and containers that a person can ask for by name, and what each of them knows: facts, no decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+X264_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
+
+
+@dataclass(frozen=True, slots=True)
+class Coder:
+    """One encoder: FFmpeg's name, its quality scale, its presets, its lossless mode.
+
+    `crf` is (lowest, highest, default) and `crf_option` the option that takes it, both None where quality is set by the preset
+    alone. `presets` maps the words a person may use to encoder options. `lossless` holds the options of the lossless mode, None
+    where there is none; `always_lossless` needs no option.
+    """
+
+    name: str
+    crf: tuple[float, float, float] | None = None
+    crf_option: str = "crf"
+    presets: dict[str, dict[str, str]] = field(default_factory=dict)
+    default_preset: str | None = None
+    lossless: dict[str, str] | None = None
+    always_lossless: bool = False
+    options: dict[str, str] = field(default_factory=dict)
+    interlaced: bool = False
+
+
+def _words(option: str, words: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    return {word: {option: word} for word in words}
+
+
+def _numbers(option: str, last: int) -> dict[str, dict[str, str]]:
+    return {str(number): {option: str(number)} for number in range(last + 1)}
+
+
+def _nvenc(name: str) -> Coder:
+    return Coder(
+        name,
+        crf=(0, 51, 20),
+        crf_option="cq",
+        presets=_words("preset", tuple(f"p{n}" for n in range(1, 8))),
+        default_preset="p5",
+        lossless=None if name.startswith("av1") else {"tune": "lossless"},
+        options={"rc": "vbr", "b": "0"},
+    )
+
+
+CODERS: dict[str, Coder] = {
+    "h264": Coder(
+        "libx264", (0, 51, 18), presets=_words("preset", X264_PRESETS), default_preset="medium", lossless={"qp": "0"}, interlaced=True
+    ),
+    "hevc": Coder(
+        "libx265",
+        (0, 51, 20),
+        presets=_words("preset", X264_PRESETS),
+        default_preset="medium",
+        lossless={"x265-params": "lossless=1"},
+        options={"x265-params": "log-level=error"},
+    ),
+    "av1": Coder("libsvtav1", (1, 63, 26), presets=_numbers("preset", 13), default_preset="8"),
+    "vp9": Coder(
+        "libvpx-vp9",
+        (0, 63, 24),
+        presets=_numbers("cpu-used", 8),
+        default_preset="3",
+        lossless={"lossless": "1"},
+        options={"b": "0", "row-mt": "1"},
+    ),
+    "ffv1": Coder(
+        "ffv1", always_lossless=True, lossless={}, options={"level": "3", "g": "1", "slices": "4", "slicecrc": "1"}, interlaced=True
+    ),
+    "prores": Coder(
+        "prores_ks",
+        presets=_words("profile", ("proxy", "lt", "standard", "hq", "4444", "4444xq")),
+        options={"vendor": "apl0"},
+        interlaced=True,
+    ),
+    "dnxhr": Coder("dnxhd", presets=_words("profile", ("dnxhr_lb", "dnxhr_sq", "dnxhr_hq", "dnxhr_hqx", "dnxhr_444"))),
+    "h264_nvenc": _nvenc("h264_nvenc"),
+    "hevc_nvenc": _nvenc("hevc_nvenc"),
+    "av1_nvenc": _nvenc("av1_nvenc"),
+    "h264_qsv": Coder("h264_qsv", (1, 51, 20), "global_quality", _words("preset", X264_PRESETS[2:9]), "medium"),
+    "hevc_qsv": Coder("hevc_qsv", (1, 51, 20), "global_quality", _words("preset", X264_PRESETS[2:9]), "medium"),
+    "h264_amf": Coder("h264_amf", (0, 51, 20), "qvbr_quality_level", _words("quality", ("speed", "balanced", "quality")), "balanced"),
+    "hevc_amf": Coder("hevc_amf", (0, 51, 20), "qvbr_quality_level", _words("quality", ("speed", "balanced", "quality")), "balanced"),
+    "h264_videotoolbox": Coder("h264_videotoolbox", (1, 100, 65), "q:v"),
+    "hevc_videotoolbox": Coder("hevc_videotoolbox", (1, 100, 65), "q:v"),
+}
+"""By the name a person uses. Ranges of `crf` are those of FFmpeg's encoder documentation."""
+
+ALIASES = {
+    "h265": "hevc",
+    "x264": "h264",
+    "x265": "hevc",
+    "svtav1": "av1",
+    "dnxhd": "dnxhr",
+    **{coder.name: name for name, coder in CODERS.items()},
+}
+ALIASES = {alias: name for alias, name in ALIASES.items() if alias not in CODERS}
+
+CONTAINERS: dict[str, str] = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".qt": "mov",
+    ".mkv": "matroska",
+    ".mk3d": "matroska",
+    ".webm": "webm",
+    ".avi": "avi",
+    ".ts": "mpegts",
+    ".m2ts": "mpegts",
+    ".mts": "mpegts",
+    ".mpg": "mpeg",
+    ".mpeg": "mpeg",
+    ".vob": "vob",
+    ".nut": "nut",
+    ".flv": "flv",
+    ".3gp": "3gp",
+    ".mxf": "mxf",
+}
+"""FFmpeg's muxer by the suffix of the output's name."""
+
+DEFAULT_CODEC = {"webm": "vp9"}
+"""What is used without --codec, where H.264 does not fit."""
+
+CODEC_IDS = {
+    "libx264": "h264",
+    "libx265": "hevc",
+    "libsvtav1": "av1",
+    "libvpx-vp9": "vp9",
+    "prores_ks": "prores",
+    "dnxhd": "dnxhd",
+    "ffv1": "ffv1",
+}
