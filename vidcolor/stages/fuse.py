@@ -1,0 +1,161 @@
+"""Puts colour onto the full-size frame: the one stage that touches full-size planes. Luma leaves as it came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import cast
+
+import cv2
+import numpy as np
+
+from vidcolor.chroma import (
+    Guided,
+    buffers,
+    encode_chroma,
+    enlarge,
+    extremes,
+    fit_rgb,
+    follow,
+    guided,
+    hdr_tables,
+    in_units,
+    look_up,
+    phases,
+    resample_chroma,
+    room_tables,
+    sited_mean,
+)
+from vidcolor.frames import Frame, Work
+from vidcolor.planes import SUBSAMPLING, Box, Codes, Floats, Layout, Planes, chroma_block
+
+STRIP = 1 << 17
+"""Chroma samples that are computed on at a time."""
+
+
+class Fuse:
+    """Makes `frame.out` for a target layout from the source's luma and the chroma at work size.
+
+    The luma array of `out` is the source's own, at the source's depth; chroma is at the target's format and depth. Chroma is
+    neutral outside `work.box`, and drawn toward neutral where the colour would leave RGB. Interlaced pictures whose chroma is
+    subsampled vertically are treated field by field.
+    """
+
+    held = 0
+
+    def __init__(self, target: Layout) -> None:
+        """Raises ValueError for a grey target: it has no place for colour."""
+        if target.chroma == "400":
+            raise ValueError("a grey layout cannot take colour")
+        self._target = target
+        self._block = chroma_block(target.matrix).astype(np.float32)
+        self._buffers: dict[tuple[int, int], Guided] = {}
+        self._interlaced = target.fields != "progressive" and SUBSAMPLING[target.chroma][1] > 0
+
+    def run(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Pass frames on with `out` set. Raises ValueError where source and target do not fit, or chroma is missing."""
+        for frame in frames:
+            frame.out = self._kept(frame.source) if frame.keep else self._coloured(frame.source, frame.work)
+            yield frame
+
+    def _coloured(self, source: Planes, work: Work) -> Planes:
+        _check(source.layout, self._target)
+        if work.chroma is None:
+            raise ValueError("the frame has no chroma to put onto it")
+        height, width = work.chroma.shape[1:]
+        luma = cast(Floats, cv2.resize(work.luma, (width, height), interpolation=cv2.INTER_AREA))
+        low = guided(np.tensordot(self._block, work.chroma, 1), luma)
+        cb, cr = self._neutral(), self._neutral()
+        for first, step in ((0, 2), (1, 2)) if self._interlaced else ((0, 1),):
+            top, bottom = (-((first - line) // step) for line in (work.box.top, work.box.top + work.box.height))
+            box = Box(work.box.left, top, work.box.width, bottom - top)
+            self._colour(source.y[first::step], source.layout, box, low, cb[first::step], cr[first::step])
+        return Planes(source.y, cb, cr, self._target)
+
+    def _colour(self, y: Codes, source: Layout, box: Box, low: Guided, cb: Codes, cr: Codes) -> None:
+        """Fill the part of cb and cr that lies in the box, strip by strip: a strip's temporaries stay in the cache."""
+        across, down = SUBSAMPLING[self._target.chroma]
+        y = y[: cb.shape[0] << down]  # the last luma line of a field may have no chroma line of its own
+        rows = _samples(box.top, box.height, y.shape[0], down)
+        columns = _samples(box.left, box.width, y.shape[1], across)
+        if rows.start >= rows.stop or columns.start >= columns.stop:
+            return
+        large = self._large(rows.stop - rows.start, columns.stop - columns.start)
+        enlarge(low, large)
+        y = y[rows.start << down : rows.stop << down, columns.start << across : columns.stop << across]
+        for strip in self._strips(*large.luma.shape):
+            part = Guided(*(plane[strip] for plane in large))
+            codes = self._codes(y[strip.start << down : strip.stop << down], source, part)
+            inside = slice(rows.start + strip.start, rows.start + strip.stop)
+            cb[inside, columns], cr[inside, columns] = codes
+
+    def _codes(self, y: Codes, source: Layout, large: Guided) -> tuple[Codes, Codes]:
+        """Code values of Cb and Cr for the luma samples y."""
+        grid = phases(y, self._target)
+        mean = sited_mean(grid, self._target.siting)
+        if source.transfer == "sdr":
+            cb, cr = follow(large, in_units(mean, source))
+        else:
+            guide, factor = (look_up(cast(Codes, mean.astype(source.dtype)), table) for table in hdr_tables(source))
+            cb, cr = (np.multiply(values, factor, out=values) for values in follow(large, guide))
+        below, above = (look_up(codes, table) for codes, table in zip(extremes(grid), room_tables(source), strict=True))
+        fit_rgb(cb, cr, below, above, self._target.matrix)
+        return encode_chroma(cb, self._target), encode_chroma(cr, self._target)
+
+    def _large(self, height: int, width: int) -> Guided:
+        if (height, width) not in self._buffers:
+            self._buffers[height, width] = buffers(height, width)
+        return self._buffers[height, width]
+
+    def _strips(self, height: int, width: int) -> list[slice]:
+        """Rows of about STRIP samples; one strip where a mean reaches over the rows of a strip."""
+        size = max(1, STRIP // width) if self._target.siting in ("left", "center") else height
+        return [slice(start, min(start + size, height)) for start in range(0, height, size)]
+
+    def _neutral(self) -> Codes:
+        neutral, _ = self._target.chroma_codes
+        return cast(Codes, np.full(self._target.chroma_shape, neutral, self._target.dtype))
+
+    def _kept(self, source: Planes) -> Planes:
+        """The source's own chroma; converted only where format, siting, range or depth differ."""
+        target, layout = self._target, source.layout
+        _check(layout, target)
+        if source.cb is None or source.cr is None:
+            return Planes(source.y, self._neutral(), self._neutral(), target)
+        if layout.matrix != target.matrix:
+            raise ValueError(f"a frame kept in {layout.matrix} cannot leave as {target.matrix}: its luma would have to change")
+        if _chroma_kind(layout) == _chroma_kind(target):
+            return Planes(source.y, source.cb, source.cr, target)
+        return Planes(source.y, self._convert(source.cb, layout), self._convert(source.cr, layout), target)
+
+    def _convert(self, plane: Codes, layout: Layout) -> Codes:
+        target = self._target
+        neutral, span = layout.chroma_codes
+        values = (plane.astype(np.float32) - neutral) * np.float32(1 / span)
+        if (layout.chroma, layout.siting) == (target.chroma, target.siting):
+            return encode_chroma(values, target)
+        if target.fields == "progressive" or SUBSAMPLING[layout.chroma][1] == SUBSAMPLING[target.chroma][1] == 0:
+            return encode_chroma(resample_chroma(values, layout, target), target)
+        codes = self._neutral()
+        for first in (0, 1):
+            field = replace(target, height=(target.height - first + 1) // 2)
+            codes[first::2] = encode_chroma(resample_chroma(values[first::2], layout, field), target)
+        return codes
+
+
+def _check(source: Layout, target: Layout) -> None:
+    """Raise ValueError where luma could not go from source to target as it is (RGB sources are converted by the writer)."""
+    if (source.width, source.height) != (target.width, target.height):
+        raise ValueError(f"a {source.width}x{source.height} picture cannot leave as {target.width}x{target.height}")
+    if source.full_range != target.full_range and not source.rgb:
+        raise ValueError("luma keeps its range: source and target must both be full or both be limited")
+
+
+def _chroma_kind(layout: Layout) -> tuple[object, ...]:
+    return layout.chroma, layout.siting if layout.chroma != "444" else None, layout.depth, layout.full_range
+
+
+def _samples(start: int, length: int, whole: int, bits: int) -> slice:
+    """The chroma samples that lie wholly inside `start`, `length` luma samples of `whole`."""
+    end = start + length
+    return slice(-(-start >> bits), -(-whole >> bits) if end >= whole else end >> bits)
