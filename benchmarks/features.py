@@ -24,7 +24,8 @@ STAGES = [(1, 16, 1, 1, 3), (6, 24, 3, 2, 3), (6, 48, 3, 2, 5), (6, 88, 4, 2, 3)
 stem and the repeats of the first stage as they were; the last two stages are not needed."""
 SIDE = 224
 NAMES = {
-    "_expand_conv": "expand.0", "_bn0": "expand.1", "_depthwise_conv": "dw.0", "_bn1": "dw.1", "_project_conv": "project.0", "_bn2": "project.1",
+    "_expand_conv": "expand.0", "_bn0": "expand.1",
+    "_depthwise_conv": "dw.0", "_bn1": "dw.1", "_project_conv": "project.0", "_bn2": "project.1",
 }  # fmt: skip
 
 
@@ -83,7 +84,7 @@ class Judge:
         self.network = Lite2(weights_file()).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
-    def __call__(self, pictures: Iterable[NDArray[np.uint8]], batch: int = 8) -> NDArray[np.float32]:
+    def __call__(self, pictures: Iterable[NDArray[np.uint8]], batch: int = 2) -> NDArray[np.float32]:
         """Features (4 n, 120), float32, of n RGB pictures of any size: 224 px by area resize, 2x2 average pooled."""
         rows, rest = [], iter(pictures)
         while group := list(islice(rest, batch)):

@@ -18,7 +18,7 @@ from benchmarks import metrics
 from benchmarks.features import Judge
 from benchmarks.features import shrink as prepare_picture
 from benchmarks.generators import Generator, Point
-from vidcolor.chroma import Upsampler, prepare
+from vidcolor.chroma import fit_rgb, upsample
 from vidcolor.planes import Box, Layout, Planes, shrink, work_size
 from vidcolor.stages.colorize import amplify
 
@@ -66,9 +66,8 @@ def look(rgb: NDArray[np.uint8]) -> tuple[Floats, Floats]:
 
 def paint(luma: Floats, low: Floats, chroma: Floats) -> Floats:
     """Chroma (2, H, W) of the picture by the program's own path: guided upsampling, then drawn into RGB."""
-    upsampler = Upsampler(*luma.shape)
-    cb, cr = upsampler(prepare(chroma, low), luma)
-    upsampler.fit(cb, cr, luma, luma, "bt709")
+    cb, cr = upsample(chroma, low, luma)
+    fit_rgb(cb, cr, 1 / np.maximum(luma, 1e-6), 1 / np.maximum(1 - luma, 1e-6), "bt709")
     return np.stack([cb, cr])
 
 

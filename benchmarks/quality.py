@@ -31,6 +31,9 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     for kind in (photos,):
         kind.add_argument("--checkpoint", type=Path, help="training checkpoint or state dict (.pt)")
         kind.add_argument("--tilt", type=Path, help="rebalancing weights (.pt) for a state dict that lacks them")
+        kind.add_argument(
+            "--threads", type=int, default=1, help="of PyTorch: on small pictures more than one is slower, beside other work by far"
+        )
         kind.add_argument("--out", type=Path, help="write the result here, else to standard output")
     return parser.parse_args(words)
 
@@ -40,8 +43,11 @@ def load_generator(args: argparse.Namespace) -> Generator:
 
 
 def run_photos(args: argparse.Namespace) -> dict[str, Any]:
+    import torch
+
     from benchmarks import photos
 
+    torch.set_num_threads(args.threads)
     chosen = photos.load(args.photos, args.subset, args.limit)
     points = [Point.parse(text) for text in args.points.split(",")]
     return {"subset": args.subset} | photos.measure(chosen, load_generator(args), points, args.cache)
