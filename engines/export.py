@@ -3,7 +3,7 @@
     python -m engines.export run/b/last.pt --card engines/networks/colorize-fast.json --out engines/networks
     python -m engines.export --to-state-dict engines/networks/colorize-fast.onnx start.pt
 
-The card given holds what an export cannot know (name, licence, data, seed, hours, commit, crops, metrics, defaults); what it can
+The card given holds what an export cannot know (name, licence, data, seed, hours, commit, crops, metrics, dial); what it can
 know is written anew (inputs, outputs, sizes, sha256, tolerance). Convolution weights are stored as fp16 with a Cast behind each,
 which every runtime folds when it loads; all arithmetic is f32. Initializers keep the names of the state dict and batch norms stay
 unfolded, so that the next training run can start from the file.
