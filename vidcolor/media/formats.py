@@ -145,3 +145,9 @@ def name_of(layout: Layout) -> str:
     """FFmpeg's name of the planar little-endian format that holds planes of this layout as they are ("yuv420p10le", "gray")."""
     family = "gray" if layout.chroma == "400" else f"yuv{layout.chroma}p"
     return family if layout.depth == 8 else f"{family}{layout.depth}le"
+
+
+def same_samples(one: str, other: str) -> bool:
+    """Whether two formats give planes of the same kind: depth, chroma format, RGB or not."""
+    first, second = describe(one), describe(other)
+    return first.rgb == second.rgb and (first.rgb or (first.depth, first.chroma) == (second.depth, second.chroma))

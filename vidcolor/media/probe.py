@@ -95,6 +95,7 @@ _FOREIGN_MATRICES = {
 }
 _TRANSFERS: dict[int, Transfer] = {16: "pq", 18: "hlg"}
 _FIELD_ORDERS: dict[int, Fields] = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}  # AVFieldOrder: coded TT, BB, TB, BT; display decides
+_NO_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS: a bare stream of frames
 _LIMITED_BY_DEFAULT = {"h264", "hevc", "av1", "vp8", "vp9", "mpeg1video", "mpeg2video", "mpeg4", "vvc"}
 
 
@@ -196,7 +197,7 @@ def _film(path: Path, container: InputContainer, stream: VideoStream, frame: av.
         range_tagged=tagged[0],
         siting_tagged=tagged[1],
         hdr=_hdr(stream, seen),
-        seekable=not container.format.no_timestamps if hasattr(container.format, "no_timestamps") else True,
+        seekable=not container.format.flags & _NO_TIMESTAMPS,
         notes=tuple(notes),
     )
 
@@ -263,7 +264,7 @@ def _ask(frame: av.VideoFrame) -> dict[str, str]:
     finally:
         av.logging.set_level(level)
     text = " ".join(message for _, name, message in lines if name == "showinfo")
-    return {key: value for key, value in re.findall(r"\b(cl|i|sar):(\S+)", text)}
+    return dict(re.findall(r"\b(cl|i):(\S+)", text))
 
 
 def _stream(stream: Any) -> Stream:

@@ -98,7 +98,7 @@ def _rgb(frame: av.VideoFrame, form: PixelFormat) -> tuple[Floats | Codes, float
     parts = _components(frame, form)
     if form.packing == "fields" and len({bits for _, bits in form.fields}) > 1:
         peaks = dict(zip(form.order, ((1 << bits) - 1 for _, bits in form.fields), strict=True))
-        return np.stack([parts[name] / np.float32(peaks[name]) for name in "rgb"], axis=-1), 1.0
+        return np.stack([parts[name].astype(np.float32) / np.float32(peaks[name]) for name in "rgb"], axis=-1), 1.0
     bits = form.fields[0][1] if form.fields else form.depth
     return cast(Codes, np.stack([parts[name] for name in "rgb"], axis=-1)), float((1 << bits) - 1)
 
