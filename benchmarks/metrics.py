@@ -5,6 +5,7 @@ Pictures are RGB uint8 (H, W, 3); luma is float (H, W) in [0, 1]; chroma is floa
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import cv2
@@ -53,22 +54,22 @@ def ciede2000(first: Array, second: Array) -> Array:
     stretch = 1.5 - 0.5 * np.sqrt(chroma7 / (chroma7 + 25.0**7))
     a1, a2 = stretch * a1, stretch * a2
     c1, c2 = np.hypot(a1, b1), np.hypot(a2, b2)
-    h1, h2 = np.arctan2(b1, a1) % (2 * np.pi), np.arctan2(b2, a2) % (2 * np.pi)
+    h1, h2 = np.arctan2(b1, a1) % math.tau, np.arctan2(b2, a2) % math.tau
     turn = h2 - h1
-    turn = np.where(turn > np.pi, turn - 2 * np.pi, np.where(turn < -np.pi, turn + 2 * np.pi, turn))
+    turn = np.where(turn > math.pi, turn - math.tau, np.where(turn < -math.pi, turn + math.tau, turn))
     grey = c1 * c2 == 0
     turn = np.where(grey, 0, turn)
     hue_step = 2 * np.sqrt(c1 * c2) * np.sin(turn / 2)
     hue = (h1 + h2) / 2
-    hue = np.where(np.abs(h1 - h2) > np.pi, np.where(h1 + h2 < 2 * np.pi, hue + np.pi, hue - np.pi), hue)
+    hue = np.where(np.abs(h1 - h2) > math.pi, np.where(h1 + h2 < math.tau, hue + math.pi, hue - math.pi), hue)
     hue = np.where(grey, h1 + h2, hue)
     light, chroma = (l1 + l2) / 2 - 50, (c1 + c2) / 2
     weight = (
-        1 - 0.17 * np.cos(hue - np.pi / 6) + 0.24 * np.cos(2 * hue)
-        + 0.32 * np.cos(3 * hue + np.radians(6)) - 0.20 * np.cos(4 * hue - np.radians(63))
+        1 - 0.17 * np.cos(hue - math.pi / 6) + 0.24 * np.cos(2 * hue)
+        + 0.32 * np.cos(3 * hue + math.radians(6)) - 0.20 * np.cos(4 * hue - math.radians(63))
     )  # fmt: skip
     chroma7 = chroma**7
-    rotation = -2 * np.sqrt(chroma7 / (chroma7 + 25.0**7)) * np.sin(np.radians(60) * np.exp(-(((np.degrees(hue) - 275) / 25) ** 2)))
+    rotation = -2 * np.sqrt(chroma7 / (chroma7 + 25.0**7)) * np.sin(math.radians(60) * np.exp(-(((np.degrees(hue) - 275) / 25) ** 2)))
     dl = (l2 - l1) / (1 + 0.015 * light**2 / np.sqrt(20 + light**2))
     dc = (c2 - c1) / (1 + 0.045 * chroma)
     dh = hue_step / (1 + 0.015 * chroma * weight)
