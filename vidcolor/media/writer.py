@@ -60,7 +60,7 @@ class SegmentWriter:
         self._encoding = encoding
         self._file: BinaryIO | None = None
         self._hash = hashlib.sha256()
-        self._packets = 0
+        self.packets = 0
         self._size = 0
         self._pts: list[int] = []
         try:
@@ -84,9 +84,9 @@ class SegmentWriter:
     def close(self) -> SegmentInfo:
         """Flush the encoder, sync the file to the disk and give it its name."""
         self._encode(None)
-        if self._packets != len(self._pts):
+        if self.packets != len(self._pts):
             self.abort()
-            raise OutputError(f"{self._path.name}: {self._encoding.codec} took {len(self._pts)} frames and gave {self._packets} packets")
+            raise OutputError(f"{self._path.name}: {self._encoding.codec} took {len(self._pts)} frames and gave {self.packets} packets")
         try:
             assert self._file is not None
             self._file.flush()
@@ -96,7 +96,7 @@ class SegmentWriter:
             _sync_folder(self._path.parent)
         except OSError as error:
             raise self._failed(error) from error
-        return SegmentInfo(self._packets, len(self._pts), min(self._pts), max(self._pts), self._size, self._hash.hexdigest())
+        return SegmentInfo(self.packets, len(self._pts), min(self._pts), max(self._pts), self._size, self._hash.hexdigest())
 
     def abort(self) -> None:
         """Give up: close and remove what was written. May be called at any time, also twice."""
@@ -112,7 +112,7 @@ class SegmentWriter:
                     pts = packet.pts if packet.pts is not None else 0
                     dts = packet.dts if packet.dts is not None else pts
                     self._put(RECORD.pack(pts, dts, packet.is_keyframe, len(payload)) + payload)
-                    self._packets += 1
+                    self.packets += 1
         except (av.FFmpegError, OSError) as error:
             raise self._failed(error) from error
 
@@ -131,40 +131,44 @@ class SegmentWriter:
         return OutputError(f"{self._path}: {what}: {reason(error)}")
 
 
-def read_segment(path: Path) -> tuple[bytes, Iterator[Record]]:
-    """Extradata of the encoder, and the packets in coded order. Raises OutputError for a file that is not whole."""
-    file = path.open("rb")
-    if file.read(len(MAGIC)) != MAGIC:
-        file.close()
-        raise OutputError(f"{path}: not a segment; remove it and start afresh")
-    (length,) = LENGTH.unpack(file.read(LENGTH.size))
-    return file.read(length), _records(path, file)
-
-
-def _records(path: Path, file: BinaryIO) -> Iterator[Record]:
-    with file:
-        while head := file.read(RECORD.size):
-            if len(head) < RECORD.size:
-                raise OutputError(f"{path}: segment is cut short; remove it and start afresh")
-            pts, dts, key, length = RECORD.unpack(head)
-            payload = file.read(length)
-            if len(payload) < length:
-                raise OutputError(f"{path}: segment is cut short; remove it and start afresh")
-            yield Record(pts, dts, bool(key), payload)
-
-
-def read_times(path: Path) -> list[tuple[int, int]]:
-    """(pts, dts) of each packet in coded order, payloads skipped."""
-    times = []
+def read_header(path: Path) -> tuple[bytes, list[tuple[int, int]]]:
+    """Extradata of the encoder, and (pts, dts) of each packet in coded order. Raises OutputError for a file that is not whole."""
     with path.open("rb") as file:
-        file.seek(len(MAGIC))
-        (length,) = LENGTH.unpack(file.read(LENGTH.size))
-        file.seek(length, os.SEEK_CUR)
-        while len(head := file.read(RECORD.size)) == RECORD.size:
-            pts, dts, _, size = RECORD.unpack(head)
+        extradata = _read_extradata(path, file)
+        times = []
+        while head := file.read(RECORD.size):
+            pts, dts, _, length = RECORD.unpack(_whole(path, head, RECORD.size))
             times.append((pts, dts))
-            file.seek(size, os.SEEK_CUR)
-    return times
+            file.seek(length, os.SEEK_CUR)
+        if file.tell() > path.stat().st_size:
+            raise _cut_short(path)
+    return extradata, times
+
+
+def read_packets(path: Path) -> Iterator[Record]:
+    """The packets in coded order. Raises OutputError for a file that is not whole."""
+    with path.open("rb") as file:
+        _read_extradata(path, file)
+        while head := file.read(RECORD.size):
+            pts, dts, key, length = RECORD.unpack(_whole(path, head, RECORD.size))
+            yield Record(pts, dts, bool(key), _whole(path, file.read(length), length))
+
+
+def _read_extradata(path: Path, file: BinaryIO) -> bytes:
+    if file.read(len(MAGIC)) != MAGIC:
+        raise OutputError(f"{path}: not a segment; remove it and start afresh")
+    (length,) = LENGTH.unpack(_whole(path, file.read(LENGTH.size), LENGTH.size))
+    return _whole(path, file.read(length), length)
+
+
+def _whole(path: Path, data: bytes, length: int) -> bytes:
+    if len(data) < length:
+        raise _cut_short(path)
+    return data
+
+
+def _cut_short(path: Path) -> OutputError:
+    return OutputError(f"{path}: segment is cut short; remove it and start afresh")
 
 
 def make_picture(planes: Planes, encoding: Encoding) -> av.VideoFrame:

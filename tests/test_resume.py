@@ -1,0 +1,92 @@
+"""A run that dies at any moment and is resumed gives the same frames as an unbroken one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.media.clips import make
+
+# Segments of a second or two and small batches make three deaths fit a test; the constants are the only thing that differs.
+COMMAND = "import vidcolor.job as job; job.SHORTEST, job.LONGEST = 1, 2; from vidcolor.cli import main; main()"
+
+
+def start(*words: object) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", COMMAND, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def frames(path: Path) -> list[tuple[int, str]]:
+    with av.open(str(path)) as box:
+        return [(f.pts, hashlib.sha256(f.to_ndarray(format="yuv420p").tobytes()).hexdigest()) for f in box.decode(video=0)]
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """8 s with B-frames and a variable frame rate."""
+    pts = [i * 40 + (i % 3) * 5 for i in range(200)]
+    return make(tmp_path_factory.mktemp("film") / "film.mkv", size=(96, 64), pts=pts, time_base=Fraction(1, 1000), audio=["aac"])
+
+
+@pytest.fixture(scope="module")
+def unbroken(film: Path) -> list[tuple[int, str]]:
+    out = film.with_name("unbroken.mkv")
+    process = start(film, "-o", out)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    return frames(out)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is not known here")
+@pytest.mark.parametrize("segments", [1, 2, 3])
+def test_killed_and_resumed_equals_unbroken(film: Path, unbroken: list[tuple[int, str]], tmp_path: Path, segments: int) -> None:
+    out = tmp_path / "out.mkv"
+    process = start(film, "-o", out, "--json")
+    assert process.stderr is not None
+    seen = 0
+    for line in process.stderr:
+        seen += json.loads(line)["event"] == "segment"
+        if seen == segments:
+            time.sleep(0.02 * segments)  # somewhere inside the next segment
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not out.exists(), "nothing under the final name unless it is complete"
+    resumed = start(film, "-o", out, "--resume", "--json")
+    said, errors = resumed.communicate(timeout=120)
+    assert resumed.returncode == 0, errors
+    assert json.loads(said)["frames_resumed"] > 0
+    assert frames(out) == unbroken
+    assert [p.name for p in tmp_path.iterdir()] == ["out.mkv"]
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(film: Path, unbroken: list[tuple[int, str]], tmp_path: Path) -> None:
+    out = tmp_path / "out.mkv"
+    process = start(film, "-o", out, "--json")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if json.loads(line)["event"] == "segment":
+            break
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "--resume" in said
+    assert not out.exists()
+    again = start(film, "-o", out, "--resume")
+    assert again.wait(timeout=120) == 0
+    assert frames(out) == unbroken
+
+
+def test_resume_with_nothing_to_resume_starts_afresh(film: Path, unbroken: list[tuple[int, str]], tmp_path: Path) -> None:
+    process = start(film, "-o", tmp_path / "out.mkv", "--resume")
+    assert process.wait(timeout=120) == 0
+    assert frames(tmp_path / "out.mkv") == unbroken
