@@ -95,6 +95,7 @@ _FOREIGN_MATRICES = {
 }
 _TRANSFERS: dict[int, Transfer] = {16: "pq", 18: "hlg"}
 _FIELD_ORDERS: dict[int, Fields] = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}  # AVFieldOrder: coded TT, BB, TB, BT; display decides
+_GENERATE_PTS = 0x1  # AVFMT_FLAG_GENPTS
 _NO_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS: a bare stream of frames
 _LIMITED_BY_DEFAULT = {"h264", "hevc", "av1", "vp8", "vp9", "mpeg1video", "mpeg2video", "mpeg4", "vvc"}
 
@@ -123,11 +124,16 @@ def open_input(path: Path) -> InputContainer:
     """Open a file for reading. Tags that are not UTF-8 survive as surrogate escapes. Raises InputError for what is no film."""
     errors: dict[str, Any] = {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
     try:
-        return cast(InputContainer, av.open(f"file:{path}", "r", **errors))
+        container = cast(InputContainer, av.open(f"file:{path}", "r", **errors))
     except av.error.PermissionError as trouble:
         raise InputError(f"{path}: may not be read; check its permissions") from trouble
     except av.FFmpegError as trouble:
         raise InputError(f"{path}: is not a video that can be opened ({trouble.strerror})") from trouble
+    if container.format.name == "avi" and any(
+        s.codec_context and s.codec_context.name in ("h264", "hevc") for s in container.streams.video
+    ):
+        container.flags &= ~_GENERATE_PTS  # on by PyAV's default; FFmpeg invents wrong times where B-frames have none
+    return container
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:

@@ -26,6 +26,8 @@ from vidcolor.planes import Planes
 _DAMAGE_LINES = 20
 _READ_ERRORS_IN_A_ROW = 8
 _STEPS_BACK = (0, 1, 4, 16)  # seconds before the wanted start at which a seek is tried
+_PACKETS_VANISH = {"mpegts", "mpeg"}  # containers whose damaged packets leave no trace but a gap in the times
+_GAP = Fraction(1)  # seconds
 _HIDDEN_FRAMES = {"vp8", "vp9", "av1"}  # codecs whose packets need not show a frame
 
 
@@ -148,6 +150,7 @@ class Reader:
         return container, stream
 
     def _stamped(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, av.VideoFrame]]:
+        last: int | None = None
         for packet in self._packets(container, stream):
             if packet.pts is not None:
                 self._expected.add(packet.pts)
@@ -162,7 +165,12 @@ class Reader:
             for frame in frames:
                 if frame.pts is not None:
                     self._expected.discard(frame.pts)
-                yield self._clock.stamp(frame), frame
+                pts = self._clock.stamp(frame)
+                if last is not None and self.film.container in _PACKETS_VANISH and (pts - last) * self.film.time_base > _GAP:
+                    self.lost += 1
+                    self._report(f"no frames from {self._clock_time(last * self.film.time_base)} on")
+                last = pts
+                yield pts, frame
 
     def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
         """Packets of the film's video track, the empty one that flushes the decoder last; goes on after read errors."""
@@ -192,8 +200,9 @@ class Reader:
         return [packet]
 
     def _reached(self, packet: Packet[Any]) -> None:
-        if packet.pts is not None and packet.time_base:
-            self._furthest = max(self._furthest, (packet.pts + (packet.duration or 0)) * packet.time_base)
+        at = packet.pts if packet.pts is not None else packet.dts
+        if at is not None and packet.time_base:
+            self._furthest = max(self._furthest, (at + (packet.duration or 0)) * packet.time_base)
 
     def _lose(self, packet: Packet[Any], trouble: av.FFmpegError) -> None:
         self.lost += 1
