@@ -8,20 +8,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidcolor.planes import Planes, chroma_units, luma_units, rgb_offsets
+from vidcolor.planes import Planes, luma_units, rgb_offsets
 
 Rgb = NDArray[np.uint8]
 
 
 def to_rgb(planes: Planes) -> Rgb:
-    """Planes as a picture for the eye: uint8 (height, width, 3), clipped. Chroma is taken as BT.709 and spread linearly."""
-    luma = luma_units(planes.y, planes.layout)
-    if planes.cb is None:
+    """Planes as a picture for the eye: uint8 (height, width, 3), clipped, by the layout's own matrix; chroma is spread linearly."""
+    layout = planes.layout
+    luma = luma_units(planes.y, layout)
+    if planes.cb is None or planes.cr is None:
         return np.repeat(np.round(luma * 255).astype(np.uint8)[..., None], 3, 2)
+    neutral, span = layout.chroma_codes
     size = (luma.shape[1], luma.shape[0])
-    cb, cr = (cv2.resize(c, size, interpolation=cv2.INTER_LINEAR) for c in chroma_units(planes))
-    offsets = rgb_offsets("bt709").astype(np.float32)
-    rgb = np.stack([luma + offsets[i, 0] * cb + offsets[i, 1] * cr for i in range(3)], -1)
+    units = ((c.astype(np.float32) - neutral) / np.float32(span) for c in (planes.cb, planes.cr))
+    chroma = np.stack([cv2.resize(c, size, interpolation=cv2.INTER_LINEAR) for c in units], -1)
+    rgb = luma[..., None] + chroma @ rgb_offsets(layout.matrix).astype(np.float32).T
     return np.round(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
 
 
