@@ -116,7 +116,7 @@ def _kernels(engine: Any, cache: Cache, key: str) -> tuple[tuple[Any, ...], Call
     """TensorRT-RTX compiles its kernels when a network first runs. What to give a context so that it reads the kept ones, and
     what to call when a session closes so that they are kept. Nothing for enterprise TensorRT, whose engines hold their kernels.
     """
-    config = engine.create_runtime_config() if hasattr(engine, "create_runtime_config") else None
+    config: Any = engine.create_runtime_config() if hasattr(engine, "create_runtime_config") else None
     if not hasattr(config, "create_runtime_cache"):
         return (), lambda: None
     kernels = config.create_runtime_cache()
