@@ -65,8 +65,7 @@ def rounded(state: dict[str, Tensor]) -> dict[str, Tensor]:
 def to_onnx(network: nn.Module) -> onnx.ModelProto:
     """An f32 graph of `network`, an eval-mode Runtime; initializers of its state keep their names, without the wrapper's prefix."""
     example = (torch.rand(2, 1, 64, 96), torch.zeros(2, 3, 64, 96), torch.ones(1), torch.zeros(1))
-    batch, height, width = (torch.export.Dim(name) for name in ("n", "h", "w"))
-    sizes = {0: batch, 2: MULTIPLE * height, 3: MULTIPLE * width}
+    sizes = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)
     program = torch.onnx.export(
         network, example, dynamo=True, optimize=False, opset_version=OPSET, verbose=False,
         input_names=list(INPUTS), output_names=list(OUTPUTS), dynamic_shapes=(sizes, sizes, None, None),

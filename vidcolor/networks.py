@@ -127,7 +127,7 @@ def _card(raw: Any) -> Card:
     unknown = raw.keys() - {field.name for field in fields(Card)}
     if unknown:
         raise ValueError(f"unknown field {min(unknown)!r}")
-    for name, kind in {"name": str, "task": str, "sha256": str, "licence": str, "commit": str, "metrics": dict}.items():
+    for name, kind in {"name": str, "task": str, "sha256": str, "licence": str, "commit": str, "metrics": dict, "tolerance": dict}.items():
         if not isinstance(raw[name], kind):
             raise TypeError(f"{name!r} is not {'text' if kind is str else 'an object'}")
     return Card(

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     import openvino
 
 
+NOISE = ("Exception from ", "Check '", "FrontEnd API failed", "Summary:", "To facilitate the conversion")
+"""Beginnings of lines in OpenVINO's messages that say nothing to a user."""
+
+
 class OpenVINOBackend:
     """One OpenVINO device: "CPU", or "GPU", "GPU.1" and so on for Intel graphics."""
 
@@ -155,5 +159,6 @@ def _set_shapes(model: openvino.Model, shapes: Shapes) -> list[str]:
 
 
 def _reason(error: Exception) -> str:
-    """The last line of OpenVINO's many: the first ones name places in its source."""
-    return [line.strip() for line in str(error).splitlines() if line.strip()][-1]
+    """OpenVINO's message as one line, without places in its source."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return " ".join(line for line in lines if line and not line.startswith(NOISE)) or type(error).__name__
