@@ -22,7 +22,8 @@ from training.network import Bottleneck, ConvNorm
 STAGES = [(1, 16, 1, 1, 3), (6, 24, 3, 2, 3), (6, 48, 3, 2, 5), (6, 88, 4, 2, 3), (6, 120, 4, 1, 5)]
 """The first five stages of EfficientNet-Lite2: (expansion, channels, repeats, stride, kernel). Width 1.1 and depth 1.2 of Lite0, the
 stem and the repeats of the first stage as they were; the last two stages are not needed."""
-SIDE = 224
+SIDE, SAMPLES = 224, 4
+"""Pixels of a side of what the judge looks at, and how many samples it makes of a picture."""
 NAMES = {
     "_expand_conv": "expand.0", "_bn0": "expand.1",
     "_depthwise_conv": "dw.0", "_bn1": "dw.1", "_project_conv": "project.0", "_bn2": "project.1",

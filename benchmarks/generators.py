@@ -1,4 +1,4 @@
-"""Colour networks behind one call, whether they are a training checkpoint or a network that the program ships."""
+"""Colour networks as sessions, whether they are a training checkpoint or a network that the program ships."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vidcolor import backends, networks
+from vidcolor.backends.base import Arrays, Precision, Session
 
 Floats = NDArray[np.float32]
 
@@ -28,23 +31,49 @@ class Point(NamedTuple):
         return ":".join(f"{number:g}" for number in (self if self.gain != 1 else self[:2]))
 
 
-class Generator(Protocol):
-    """Chroma of one picture at some points of the dial."""
+class Source(Protocol):
+    """Where sessions of one network come from."""
 
-    def __call__(self, luma: Floats, points: Sequence[Point]) -> list[Floats]:
-        """Chroma (2, H/4, W/4) at each point before its gain, of luma (H, W) in [0, 1] at work size."""
+    label: str
+
+    def open(self, batch: int, height: int, width: int) -> Session:
+        """A session for luma (batch, 1, height, width). Kept by the source; never closed by who asks."""
         ...
 
 
-class Checkpoint:
-    """A training checkpoint, or a plain state dict, run by PyTorch. `tilt` is a file of rebalancing weights for one without them."""
+class Shipped:
+    """A network that the program ships, on the CPU, in the precision that it would choose itself."""
 
-    def __init__(self, path: Path, tilt: Path | None = None) -> None:
+    def __init__(self, name: str, precision: Precision = "auto") -> None:
+        self.network, self.precision, self.label = networks.find(name), precision, name
+        self.backend, self.sessions = backends.choose("cpu")[0], dict[tuple[int, int, int], Session]()
+
+    def open(self, batch: int, height: int, width: int) -> Session:
+        key = (batch, height, width)
+        if key not in self.sessions:
+            shapes = {"luma": (batch, 1, height, width), "hints": (batch, 3, height, width), "temperature": (1,), "tilt": (1,)}
+            self.sessions[key] = self.backend.load(self.network.path, shapes, self.precision)
+            self.label = f"{self.network.name} ({self.sessions[key].precision})"
+        return self.sessions[key]
+
+
+class Checkpoint:
+    """A training checkpoint, or a plain state dict, run by PyTorch: its own session for every size.
+
+    `tilt` is a file of rebalancing weights for a state dict without them. The logits of the last picture are kept, so that several
+    points of the dial cost one run of the network.
+    """
+
+    precision = "f32"
+
+    def __init__(self, path: Path, tilt: Path | None = None, threads: int = 1) -> None:
+        """Raises SystemExit where the file holds another network's weights."""
         import torch
 
         from training.network import Generator
 
-        self.torch, self.network = torch, Generator()
+        torch.set_num_threads(threads)
+        self.torch, self.network, self.label = torch, Generator(), str(path.name)
         saved = torch.load(path, map_location="cpu", weights_only=True)
         state: dict[str, Any] = {key: value.float() for key, value in saved.get("ema", saved).items()}
         if tilt is not None:
@@ -53,9 +82,30 @@ class Checkpoint:
         if missing:
             raise SystemExit(f"{path}: not weights of this network, {', '.join(missing[:3])} missing (older ones need --tilt)")
         self.network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self.last: tuple[Floats, Floats, Any] | None = None
 
-    def __call__(self, luma: Floats, points: Sequence[Point]) -> list[Floats]:
-        torch = self.torch
-        with torch.inference_mode():
-            logits = self.network(torch.from_numpy(luma)[None, None], torch.zeros(1, 3, *luma.shape))
-            return [self.network.chroma(logits, p.temperature, p.tilt)[0][0].numpy() for p in points]
+    def open(self, batch: int, height: int, width: int) -> Session:
+        return self
+
+    def run(self, inputs: Arrays) -> dict[str, Floats]:
+        luma, hints = inputs["luma"], inputs["hints"]
+        with self.torch.inference_mode():
+            if self.last is None or not (np.array_equal(luma, self.last[0]) and np.array_equal(hints, self.last[1])):
+                logits = self.network(self.torch.from_numpy(luma), self.torch.from_numpy(hints))
+                self.last = (luma.copy(), hints.copy(), logits)
+            answer = self.network.chroma(self.last[2], float(inputs["temperature"][0]), float(inputs["tilt"][0]))
+        return {name: value.numpy() for name, value in zip(("chroma", "confidence"), answer, strict=True)}
+
+    def close(self) -> None:
+        self.last = None
+
+
+def ask(source: Source, luma: Floats, points: Sequence[Point]) -> list[Floats]:
+    """Chroma (2, H/4, W/4) of one luma (H, W) at work size, without hints, at each point before its gain."""
+    session = source.open(1, *luma.shape)
+    inputs = {"luma": luma[None, None], "hints": np.zeros((1, 3, *luma.shape), np.float32)}
+    return [session.run(inputs | {"temperature": single(p.temperature), "tilt": single(p.tilt)})["chroma"][0] for p in points]
+
+
+def single(number: float) -> Floats:
+    return np.array([number], np.float32)

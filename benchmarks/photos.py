@@ -15,15 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import metrics
-from benchmarks.features import Judge
+from benchmarks.features import SAMPLES, Judge
 from benchmarks.features import shrink as prepare_picture
-from benchmarks.generators import Generator, Point
+from benchmarks.generators import Point, Source, ask
+from benchmarks.sheets import save
 from vidcolor.chroma import fit_rgb, upsample
 from vidcolor.planes import Box, Layout, Planes, shrink, work_size
 from vidcolor.stages.colorize import amplify
 
 Floats = NDArray[np.float32]
-SHORT_SIDE = 256
+SHORT_SIDE, SHEET_PHOTOS = 256, 12
 RATIOS = ("colourfulness", "blotches", "dark_chroma", "patchiness")
 SUBSETS = {"all": "", "prototype": "imagenet"}
 """What a name must not contain to be in a subset: the prototype had seen some of the ImageNet photos."""
@@ -79,8 +80,8 @@ class Score:
         self.small: list[NDArray[np.uint8]] = []
         self.squares, self.pixels = 0.0, 0
 
-    def add(self, luma: Floats, chroma: Floats, truth: Floats, lab: Floats) -> None:
-        """One picture: its luma, its chroma and the true one (2, H, W), the true picture in Lab."""
+    def add(self, luma: Floats, chroma: Floats, truth: Floats, lab: Floats) -> NDArray[np.uint8]:
+        """One picture: its luma, its chroma and the true one (2, H, W), the true picture in Lab. Returns it as RGB."""
         rgb = metrics.join(luma, chroma)
         difference = metrics.ciede2000(metrics.srgb_to_lab(rgb), lab)
         found = {
@@ -96,40 +97,58 @@ class Score:
         self.squares += metrics.chroma_error(chroma, truth) * luma.size
         self.pixels += luma.size
         self.small.append(prepare_picture(rgb))
+        return rgb
 
     def means(self) -> dict[str, float]:
         """Means over pictures; PSNR of the squared error pooled over all pixels of all pictures."""
         return {key: float(np.mean(values)) for key, values in self.values.items()} | {"psnr": metrics.psnr(self.squares / self.pixels)}
 
 
-def measure(photos: Sequence[Photo], generator: Generator, points: Sequence[Point], cache: Path | None = None) -> dict[str, Any]:
-    """Scores of grey, of the truth and of every point of the dial; ratios are to the truth's mean, Fréchet's to the grey's."""
+def measure(
+    photos: Sequence[Photo], source: Source, points: Sequence[Point], cache: Path | None = None, sheets: Path | None = None
+) -> dict[str, Any]:
+    """Scores of grey, of the truth and of every point of the dial; ratios are to the truth's mean, Fréchet's and KID's to the grey's.
+
+    Sheets show grey, every point and the truth, a row each, twelve photos a sheet.
+    """
     grey, truth, scores = Score(), Score(), {point: Score() for point in points}
-    for photo in photos:
+    shown: list[list[NDArray[np.uint8]]] = []
+    for number, photo in enumerate(photos):
         luma, chroma = metrics.split(photo.rgb)
         lab = metrics.srgb_to_lab(photo.rgb)
         seen, low = look(photo.rgb)
-        grey.add(luma, np.zeros_like(chroma), chroma, lab)
-        truth.add(luma, chroma, chroma, lab)
-        for point, answer in zip(points, generator(seen, points), strict=True):
-            scores[point].add(luma, paint(luma, low, amplify(answer, point.gain)), chroma, lab)
+        column = [grey.add(luma, np.zeros_like(chroma), chroma, lab)]
+        for point, answer in zip(points, ask(source, seen, points), strict=True):
+            column.append(scores[point].add(luma, paint(luma, low, amplify(answer, point.gain)), chroma, lab))
+        column.append(truth.add(luma, chroma, chroma, lab))
+        shown.append(column)
+        if len(shown) == SHEET_PHOTOS or number == len(photos) - 1:
+            if sheets:
+                save(sheets / f"photos_{number // SHEET_PHOTOS:02}.png", list(zip(*shown, strict=True)))
+            shown = []
+    return summary(grey, truth, scores, cache) | {"photos": len(photos), "network": source.label}
+
+
+def summary(grey: Score, truth: Score, scores: dict[Point, Score], cache: Path | None) -> dict[str, Any]:
+    """What was gathered, as data."""
     judge = Judge()
     real = cached_features(judge, truth.small, cache)
     base, known, rows = grey.means(), truth.means(), []
-    far = metrics.frechet_distance(cached_features(judge, grey.small, cache), real)
+    plain = cached_features(judge, grey.small, cache)
+    far, far_kernel = metrics.frechet_distance(plain, real), metrics.kernel_distance(plain, real, SAMPLES)[0]
     for point, score in scores.items():
         seen_features, found = judge(score.small), score.means()
-        kid, spread = metrics.kernel_distance(seen_features, real)
+        kid, spread = metrics.kernel_distance(seen_features, real, SAMPLES)
         rows.append(
             {"point": str(point), "temperature": point.temperature, "tilt": point.tilt, "gain": point.gain}
             | {"gain_db": found["psnr"] - base["psnr"], "frechet_ratio": metrics.frechet_distance(seen_features, real) / far}
             | {f"{key}_ratio": found[key] / known[key] for key in RATIOS}
-            | {"kid": kid, "kid_sd": spread}
+            | {"kid": kid, "kid_sd": spread, "kid_ratio": kid / far_kernel}
             | found
         )
     known.pop("psnr")
     floor = metrics.frechet_distance(real[0::2], real[1::2])
-    return {"photos": len(photos), "grey": base | {"frechet": far}, "truth": known | {"frechet_halves_ratio": floor / far}, "points": rows}
+    return {"grey": base | {"frechet": far, "kid": far_kernel}, "truth": known | {"frechet_halves_ratio": floor / far}, "points": rows}
 
 
 def cached_features(judge: Judge, pictures: Sequence[NDArray[np.uint8]], cache: Path | None) -> Floats:

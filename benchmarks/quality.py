@@ -1,22 +1,34 @@
-"""Quality of a colour network: its curve over the dial on photos, its steadiness on clips, sheets to look at.
+"""Quality of a colour network: its curve over the dial on photos, its steadiness on clips, and sheets to look at.
 
-python -m benchmarks.quality photos --checkpoint last.pt --points 1:1,1:0,0.6:1 --subset prototype --limit 120 --out photos.json
+    python -m benchmarks.quality photos --checkpoint last.pt --points 1:1,1:0,0.6:1 --subset prototype --limit 120 --out photos.json
+    python -m benchmarks.quality clips --network colorize-fast --point 0.6:0.5:1.2 --steady off,causal --sheets sheets --out clips.json
+
+Photos need the training extra (the judge is a PyTorch network); clips do so only with --checkpoint.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine
-from benchmarks.generators import Checkpoint, Generator, Point
+from benchmarks import results
+from benchmarks.generators import Checkpoint, Point, Shipped, Source
 
 POINTS = "1:1,1:0,0.6:1,0.6:0.5,0.6:0"
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+COLUMNS = (
+    "gain_db",
+    "colourfulness_ratio",
+    "frechet_ratio",
+    "kid_ratio",
+    "ciede2000",
+    "blotches_ratio",
+    "dark_chroma_ratio",
+    "patchiness_ratio",
+)
 
 
 def parse(words: list[str] | None = None) -> argparse.Namespace:
@@ -25,21 +37,30 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     photos = kinds.add_parser("photos", help="the curve over the dial")
     photos.add_argument("--photos", type=Path, default=DATA / "photos" / "val.tar", help="tar file of photos, short side 256")
     photos.add_argument("--points", default=POINTS, help="T:tilt or T:tilt:gain, joined by commas")
-    photos.add_argument("--subset", choices=["all", "prototype"], default="all")
-    photos.add_argument("--limit", type=int, help="use so many photos")
-    photos.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "vidcolor-benchmarks")
-    for kind in (photos,):
-        kind.add_argument("--checkpoint", type=Path, help="training checkpoint or state dict (.pt)")
+    photos.add_argument("--subset", choices=["all", "prototype"], default="all", help="prototype: without the ImageNet photos")
+    photos.add_argument(
+        "--cache", type=Path, default=Path(tempfile.gettempdir()) / "vidcolor-benchmarks", help="keeps the judge's features"
+    )
+    clips = kinds.add_parser("clips", help="steadiness, beside the truth's")
+    clips.add_argument("--clips", type=Path, default=DATA / "clips", help="a folder of clips, or one clip")
+    clips.add_argument("--point", default="0.6:0.5:1.2", help="T:tilt or T:tilt:gain")
+    clips.add_argument("--steady", default="off,causal", help="off, causal, or both joined by a comma")
+    clips.add_argument("--only", default="", help="clips whose name begins so, for example col_ or bw_")
+    for kind, things in ((photos, "photos"), (clips, "frames of each clip")):
+        which = kind.add_mutually_exclusive_group()
+        which.add_argument("--network", default="colorize-fast", help="a network that the program ships")
+        which.add_argument("--checkpoint", type=Path, help="a training checkpoint or state dict (.pt) instead")
+        kind.add_argument("--precision", choices=["auto", "f32", "bf16"], default="auto", help="of a shipped network")
         kind.add_argument("--tilt", type=Path, help="rebalancing weights (.pt) for a state dict that lacks them")
-        kind.add_argument(
-            "--threads", type=int, default=1, help="of PyTorch: on small pictures more than one is slower, beside other work by far"
-        )
+        kind.add_argument("--threads", type=int, default=1, help="of PyTorch: beside other work more than one is slower by far")
+        kind.add_argument("--limit", type=int, help=f"use so many {things}")
+        kind.add_argument("--sheets", type=Path, help="write contact sheets into this folder")
         kind.add_argument("--out", type=Path, help="write the result here, else to standard output")
     return parser.parse_args(words)
 
 
-def load_generator(args: argparse.Namespace) -> Generator:
-    return Checkpoint(args.checkpoint, args.tilt)
+def load_source(args: argparse.Namespace) -> Source:
+    return Checkpoint(args.checkpoint, args.tilt, args.threads) if args.checkpoint else Shipped(args.network, args.precision)
 
 
 def run_photos(args: argparse.Namespace) -> dict[str, Any]:
@@ -50,38 +71,46 @@ def run_photos(args: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(args.threads)
     chosen = photos.load(args.photos, args.subset, args.limit)
     points = [Point.parse(text) for text in args.points.split(",")]
-    return {"subset": args.subset} | photos.measure(chosen, load_generator(args), points, args.cache)
+    return {"subset": args.subset} | photos.measure(chosen, load_source(args), points, args.cache, args.sheets)
 
 
-def table(result: dict[str, Any]) -> str:
+def run_clips(args: argparse.Namespace) -> dict[str, Any]:
+    from benchmarks import clips
+
+    found = (
+        [args.clips] if args.clips.is_file() else sorted(p for p in args.clips.iterdir() if p.name.startswith(args.only or ("bw_", "col_")))
+    )
+    if not found:
+        raise SystemExit(f"{args.clips}: no clip whose name begins with {args.only or 'bw_ or col_'}")
+    return clips.measure(found, load_source(args), Point.parse(args.point), args.steady.split(","), args.limit, args.sheets)
+
+
+def photo_table(result: dict[str, Any]) -> str:
     """The curve as text, one point a row."""
-    keys = [
-        "gain_db",
-        "colourfulness_ratio",
-        "frechet_ratio",
-        "kid",
-        "ciede2000",
-        "blotches_ratio",
-        "dark_chroma_ratio",
-        "patchiness_ratio",
-    ]
-    rows = [f"{'T:tilt':>12} " + " ".join(f"{key.removesuffix('_ratio')[:11]:>11}" for key in keys)]
-    rows += [f"{row['point']:>12} " + " ".join(f"{row[key]:11.3f}" for key in keys) for row in result["points"]]
+    rows = [f"{'T:tilt':>12} " + " ".join(f"{key.removesuffix('_ratio')[:11]:>11}" for key in COLUMNS)]
+    rows += [f"{row['point']:>12} " + " ".join(f"{row[key]:11.3f}" for key in COLUMNS) for row in result["points"]]
+    return "\n".join(rows)
+
+
+def clip_table(result: dict[str, Any]) -> str:
+    """Scores as text, one version of one clip a row."""
+    keys = ("warp_1", "warp_8", "cdc", "colourfulness")
+    rows = [f"{'clip':>24} {'version':>8} " + " ".join(f"{key:>13}" for key in keys)]
+    for name, scores in (result["clips"] | {"mean": result["means"]}).items():
+        for version in (*result["modes"], "truth"):
+            shown = (f"{scores[version].get(key, float('nan')):13.6g}" for key in keys)
+            rows.append(f"{name:>24} {version:>8} " + " ".join(shown))
     return "\n".join(rows)
 
 
 def main() -> None:
     args = parse()
     begun = time.monotonic()
-    result = {"benchmark": f"quality-{args.kind}", "commit": machine.commit(), "machine": machine.describe()}
-    result |= run_photos(args)
-    result["seconds"] = round(time.monotonic() - begun, 1)
+    found = run_photos(args) if args.kind == "photos" else run_clips(args)
+    result = results.frame(f"quality-{args.kind}") | found | {"seconds": round(time.monotonic() - begun, 1)}
+    results.write(result, args.out)
     if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(result, indent=1) + "\n")
-        print(table(result))
-    else:
-        print(json.dumps(result, indent=1))
+        print(photo_table(result) if args.kind == "photos" else clip_table(result))
 
 
 if __name__ == "__main__":

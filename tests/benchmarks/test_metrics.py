@@ -132,6 +132,13 @@ def test_kernel_distance_of_one_distribution_is_nothing_on_average() -> None:
     assert far > 10 * spread
 
 
+def test_kernel_distance_of_the_same_scenes_is_not_below_nothing() -> None:
+    scenes = np.random.default_rng(0).normal(size=(50, 4)).repeat(4, 0) * 3  # four samples of each alike
+    assert metrics.kernel_distance(scenes, scenes, group=4) == (pytest.approx(0, abs=1e-9), pytest.approx(0, abs=1e-9))
+    with pytest.raises(ValueError, match="cannot be compared"):
+        metrics.kernel_distance(scenes, scenes[:-4], group=4)
+
+
 def test_kernel_distance_of_two_points_is_that_of_the_formula() -> None:
     # d = 1: k(a, a) = (1 + 1)³ = 8, k(a, b) = (2 + 1)³ = 27, k(b, b) = (4 + 1)³ = 125
     mean, spread = metrics.kernel_distance(np.full((4, 1), 1.0), np.full((4, 1), 2.0), subset=3, subsets=2)

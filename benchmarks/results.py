@@ -1,0 +1,44 @@
+"""Results as JSON: what every one of them carries, and how it is written."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine
+
+FOLDER = Path(__file__).parent / "results"
+
+
+def frame(benchmark: str) -> dict[str, Any]:
+    """Name, time, commit and machine: the head of every result."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"benchmark": benchmark, "time": now, "commit": machine.commit(), "machine": machine.describe()}
+
+
+def write(result: dict[str, Any], path: Path | None) -> None:
+    """To a file, whole or not at all, or to standard output."""
+    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+    if path is None:
+        print(text, end="")
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(text)
+    part.replace(path)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A result. Raises ValueError where the file is none."""
+    found = json.loads(path.read_text())
+    if not isinstance(found, dict) or not {"benchmark", "time", "commit", "machine"} <= found.keys():
+        raise ValueError(f"{path}: not a benchmark result")
+    return found
+
+
+def latest(benchmark: str, folder: Path = FOLDER) -> dict[str, Any] | None:
+    """The newest result of a benchmark in a folder, by its own time; None where there is none."""
+    found = [result for path in sorted(folder.glob("*.json")) if (result := read(path))["benchmark"] == benchmark]
+    return max(found, key=lambda result: str(result["time"]), default=None)
