@@ -12,7 +12,7 @@ import pytest
 from vidcolor.errors import OutputError
 from vidcolor.media.encoding import Encoding, Request, plan_encoding
 from vidcolor.media.probe import Film, Stream
-from vidcolor.media.writer import SegmentWriter, read_segment, read_times
+from vidcolor.media.writer import SegmentWriter, read_header, read_packets
 from vidcolor.planes import Layout, Planes
 
 
@@ -44,10 +44,10 @@ def test_a_segment_holds_one_packet_a_frame_and_its_hash(tmp_path):
     assert (info.packets, info.frames, info.first_pts, info.last_pts) == (5, 5, 0, 12)
     data = (tmp_path / "0.seg").read_bytes()
     assert (info.size, info.sha256) == (len(data), hashlib.sha256(data).hexdigest())
-    records = list(read_segment(tmp_path / "0.seg")[1])
+    records = list(read_packets(tmp_path / "0.seg"))
     assert sorted(record.pts for record in records) == [0, 3, 6, 9, 12]
     assert records[0].key
-    assert [(record.pts, record.dts) for record in records] == read_times(tmp_path / "0.seg")
+    assert [(record.pts, record.dts) for record in records] == read_header(tmp_path / "0.seg")[1]
     assert [path.name for path in tmp_path.iterdir()] == ["0.seg"]
 
 
@@ -70,4 +70,6 @@ def test_a_segment_cut_short_is_told(tmp_path):
     data = (tmp_path / "0.seg").read_bytes()
     (tmp_path / "0.seg").write_bytes(data[:-1])
     with pytest.raises(OutputError, match="cut short"):
-        list(read_segment(tmp_path / "0.seg")[1])
+        list(read_packets(tmp_path / "0.seg"))
+    with pytest.raises(OutputError, match="cut short"):
+        read_header(tmp_path / "0.seg")

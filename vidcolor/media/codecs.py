@@ -118,19 +118,41 @@ CONTAINERS: dict[str, str] = {
     ".nut": "nut",
     ".flv": "flv",
     ".3gp": "3gp",
-    ".mxf": "mxf",
 }
 """FFmpeg's muxer by the suffix of the output's name."""
 
 DEFAULT_CODEC = {"webm": "vp9"}
 """What is used without --codec, where H.264 does not fit."""
 
-CODEC_IDS = {
-    "libx264": "h264",
-    "libx265": "hevc",
-    "libsvtav1": "av1",
-    "libvpx-vp9": "vp9",
-    "prores_ks": "prores",
-    "dnxhd": "dnxhd",
-    "ffv1": "ffv1",
+MOVIES = ("mp4", "mov", "3gp")
+"""Muxers of the QuickTime family."""
+
+ATTACHED_COVERS = ("matroska",)
+"""Muxers that keep cover art as an attached file."""
+
+KEEP_CHAPTERS = (*MOVIES, "matroska", "webm", "nut")
+KEEP_ROTATION = (*MOVIES, "matroska", "webm")
+
+HELD: dict[str, frozenset[str]] = {
+    "mpegts": frozenset(
+        "mpeg1video mpeg2video mpeg4 h264 hevc vvc vc1 mp1 mp2 mp3 aac aac_latm ac3 eac3 dts truehd opus dvb_subtitle dvb_teletext "  # noqa: SIM905
+        "smpte_klv timed_id3 scte_35".split()
+    ),
+    "mpeg": frozenset({"mpeg1video", "mpeg2video", "h264", "mp1", "mp2", "mp3", "ac3", "dts", "pcm_dvd", "dvd_subtitle"}),
 }
+"""What these containers hold in truth: FFmpeg's muxers write any codec as private data that nobody can read back."""
+HELD["vob"] = HELD["mpeg"]
+
+NEGATIVE_IN_CLUSTER = ("matroska", "webm")
+"""Muxers that take times below 0, but not first."""
+
+SHIFTS_TO_ZERO = ("mpegts", "mpeg", "vob", "flv", "avi")
+"""Muxers that take no times below 0: everything is moved together until the first dts is 0."""
+
+NO_DISPOSITIONS = ("mpegts", "mpeg", "vob", "flv", "avi", "nut", "3gp")
+
+MAC_LANGUAGES = {
+    **{"deu": "ger", "nld": "dut", "swe": "sve", "isl": "ice", "zho": "chi", "sqi": "alb", "rum": "ron", "cze": "ces", "slo": "slk"},
+    **{"fre": "fra", "hye": "arm", "kat": "geo", "mkd": "mac", "bod": "tib", "mya": "bur", "msa": "may", "cym": "wel", "eus": "baq"},
+}
+"""ISO 639-2 codes that QuickTime knows by another code of the same language."""

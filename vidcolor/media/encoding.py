@@ -73,7 +73,7 @@ def plan_encoding(film: Film, out: Path, request: Request) -> Encoding:
     name, coder = _coder(request.codec or DEFAULT_CODEC.get(container, "h264"))
     notes: list[str] = []
     pixels = _pixel_format(film, name, coder, request, notes)
-    layout = _layout(film, pixels, notes)
+    layout = _layout(film, coder.name, pixels, notes)
     options = _quality(name, coder, request, pixels)
     _interlacing(film, name, coder, options, notes)
     hdr.add_static_data(film.hdr, coder.name, options, notes)
@@ -112,19 +112,19 @@ def configure(context: VideoCodecContext, film: Film, encoding: Encoding) -> Non
     context.sample_aspect_ratio = film.sample_aspect
     context.color_range = 2 if layout.full_range else 1
     context.color_primaries, context.color_trc = film.primaries, film.transfer
-    context.colorspace = 0 if layout.rgb else matrix_number(film)
+    context.colorspace = matrix_number(film, encoding)
     context.field_order = FIELD_ORDER[layout.fields]
     if encoding.threads:
         context.thread_count = encoding.threads
     context.options = dict(encoding.options)
 
 
-def matrix_number(film: Film) -> int:
-    """FFmpeg's number of the colour matrix that the planes are in: the tag of the source, else the one that was assumed."""
-    tagged = film.matrix
-    if tagged in (1, 4, 5, 6, 7, 9, 10):
-        return tagged
-    return {"bt709": 1, "fcc": 4, "bt601": 6, "smpte240m": 7, "bt2020": 9}[film.layout.matrix]
+def matrix_number(film: Film, encoding: Encoding) -> int:
+    """FFmpeg's number of the matrix that the planes are in: the source's own tag where it says the same, 0 for RGB."""
+    if encoding.layout.rgb:
+        return 0
+    number = {"bt709": 1, "fcc": 4, "bt601": 6, "smpte240m": 7, "bt2020": 9}[encoding.layout.matrix]
+    return film.matrix if (number, film.matrix) in ((6, 5), (9, 10)) else number
 
 
 def open_encoder(film: Film, encoding: Encoding) -> VideoCodecContext:
@@ -232,10 +232,13 @@ def source_depth(film: Film) -> int:
     return describe(film.pix_fmt).depth if film.layout.rgb else film.layout.depth
 
 
-def _layout(film: Film, pixels: PixelFormat, notes: list[str]) -> Layout:
+def _layout(film: Film, coder: str, pixels: PixelFormat, notes: list[str]) -> Layout:
     if pixels.rgb:
         return film.layout
     depth = source_depth(film)
+    if coder == "dnxhd" and film.layout.matrix not in ("bt709", "bt2020"):
+        notes.append(f"DNxHR knows no {film.layout.matrix.upper()} matrix: colour is written by BT.709")
+        film = replace(film, layout=replace(film.layout, matrix="bt709"))
     if pixels.depth > depth:
         notes.append(f"luma is shifted from {depth} to {pixels.depth} bits (exactly; no bit is lost)")
     return replace(film.layout, depth=pixels.depth, chroma=pixels.chroma, rgb=False)

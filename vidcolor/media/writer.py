@@ -15,7 +15,7 @@ import numpy as np
 from av.filter import Graph
 
 from vidcolor.errors import OutputError
-from vidcolor.media.encoding import Encoding, open_encoder, reason
+from vidcolor.media.encoding import Encoding, matrix_number, open_encoder, reason
 from vidcolor.media.formats import describe
 from vidcolor.media.probe import Film
 from vidcolor.media.unpack import to_rgb
@@ -216,6 +216,7 @@ def _tag(picture: av.VideoFrame, film: Film, encoding: Encoding) -> None:
     """Some encoders take colour tags from the frame, some from the context: both are told."""
     picture.color_range = 2 if encoding.layout.full_range else 1
     picture.color_primaries, picture.color_trc = film.primaries, film.transfer
+    picture.colorspace = matrix_number(film, encoding)
 
 
 def _field_marker(film: Film, encoding: Encoding) -> Any:
