@@ -347,6 +347,7 @@ def _still(path: Path) -> Film:
         duration=None,
         frames=1,
         range_tagged=True,
+        rotation=extras.rotation,
         still=True,
         seekable=False,
         notes=extras.notes,
