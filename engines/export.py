@@ -27,6 +27,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxscript.optimizer import fold_constants, remove_unused_nodes
 from torch import Tensor, nn
 
+from engines.check import difference
 from training.network import Generator, Runtime
 
 Values = dict[str, NDArray[np.float32]]
@@ -159,11 +160,6 @@ def answer(network: nn.Module, inputs: Values) -> Values:
     return {name: output.float().numpy() for name, output in zip(OUTPUTS, outputs, strict=True)}
 
 
-def difference(a: Values, b: Values) -> float:
-    """Largest absolute difference over all outputs."""
-    return max(float(np.abs(a[name] - b[name]).max()) for name in OUTPUTS)
-
-
 def check_parity(data: bytes, network: nn.Module) -> float:
     """Largest difference between onnxruntime and torch over PARITY_SHAPES. Raises ValueError above PARITY."""
     session = ort.InferenceSession(data, providers=["CPUExecutionProvider"])
@@ -209,7 +205,8 @@ def export(source: Path, about: dict[str, Any], out: Path) -> Path:
     worst = check_parity(data, network)
     golden = picture((2, 64, 96))
     path.write_bytes(data)
-    np.savez_compressed(path.with_suffix(".npz"), **golden, **answer(network, golden))
+    sample: Any = golden | answer(network, golden)
+    np.savez_compressed(path.with_suffix(".npz"), **sample)
     known = {
         "inputs": INPUTS, "outputs": OUTPUTS, "work_size": WORK_SIZE, "multiple": MULTIPLE,
         "sha256": hashlib.sha256(data).hexdigest(), "tolerance": tolerances(network),

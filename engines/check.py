@@ -1,0 +1,146 @@
+"""Verify networks: the file against its card, and the golden sample on every backend of this machine, in every precision.
+
+    python -m engines.check [NAME or FILE.onnx ...] [--size 256x448]
+
+Prints a table and ends with 1 where something is wrong. Times are of one run on whatever else this machine is doing: orientation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from vidcolor import networks
+from vidcolor.backends import every
+from vidcolor.backends.base import Backend, Precision, Session, Shapes
+from vidcolor.errors import DeviceError
+
+Values = dict[str, NDArray[np.float32]]
+PRECISIONS: tuple[Precision, ...] = ("f32", "bf16", "f16")
+ROUNDS = 5
+
+
+def read_golden(network: networks.Network) -> tuple[Values, Values]:
+    """Inputs and f32 outputs of the golden sample. Raises DeviceError where it is missing or does not fit the card."""
+    try:
+        sample: dict[str, Any] = dict(np.load(network.golden))
+        return {name: sample[name] for name in network.card.inputs}, {name: sample[name] for name in network.card.outputs}
+    except (OSError, ValueError, KeyError) as error:
+        raise DeviceError(f"{network.golden}: no golden sample of network {network.name} ({error}): export it again") from error
+
+
+def difference(got: Values, wanted: Values) -> float:
+    """Largest absolute difference over all outputs; infinite where an answer is not finite."""
+    worst = max(float(np.abs(got[name] - wanted[name]).max()) for name in wanted)
+    return worst if np.isfinite(worst) else float("inf")
+
+
+def count_macs(path: Path, shapes: Shapes) -> int:
+    """Multiply-accumulates of all convolutions for inputs of these shapes."""
+    model = onnx.load(path)
+    for value in model.graph.input:
+        for size, wanted in zip(value.type.tensor_type.shape.dim, shapes[value.name], strict=True):
+            size.dim_value = wanted
+    for value in model.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    sizes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in [*inferred.value_info, *inferred.output]}
+    sizes |= {tensor.name: list(tensor.dims) for tensor in inferred.initializer}
+    total = 0
+    for node in inferred.node:
+        if node.op_type == "Conv":
+            total += int(np.prod(sizes[node.output[0]]) * np.prod(sizes[node.input[1]][1:]))
+    return total
+
+
+def time_run(session: Session, shapes: Shapes) -> float:
+    """Median milliseconds of a run, after one that warms up."""
+    random = np.random.default_rng(0)
+    inputs = {name: random.random(shape, np.float32) for name, shape in shapes.items()}
+    session.run(inputs)
+    times = []
+    for _ in range(ROUNDS):
+        begun = time.perf_counter()
+        session.run(inputs)
+        times.append(1000 * (time.perf_counter() - begun))
+    return statistics.median(times)
+
+
+def check(network: networks.Network, backend: Backend, precision: Precision, size: tuple[int, int]) -> tuple[bool, str]:
+    """Whether this backend answers the golden sample within the card's tolerance, and a line of the table about it."""
+    inputs, wanted = read_golden(network)
+    begun = time.perf_counter()
+    session = backend.load(network.path, {name: array.shape for name, array in inputs.items()}, precision)
+    seconds = time.perf_counter() - begun
+    try:
+        if session.precision != precision:
+            return True, f"-           computes in {session.precision} instead"
+        worst, allowed = difference(session.run(inputs), wanted), network.card.tolerance[precision]
+    finally:
+        session.close()
+    shapes = shapes_for(network, 1, *size)
+    timed = backend.load(network.path, shapes, precision)
+    try:
+        milliseconds = time_run(timed, shapes)
+    finally:
+        timed.close()
+    verdict = "right" if worst <= allowed else "WRONG"
+    return worst <= allowed, f"{verdict}      {worst:8.1e} {allowed:8.1e} {seconds:8.2f} {milliseconds:8.1f}"
+
+
+def shapes_for(network: networks.Network, batch: int, height: int, width: int) -> dict[str, tuple[int, ...]]:
+    """Shapes of the card's inputs, its names N, H and W replaced."""
+    sizes = {"N": batch, "H": height, "W": width}
+    return {name: tuple(size if isinstance(size, int) else sizes[size] for size in port) for name, port in network.card.inputs.items()}
+
+
+def check_everywhere(name: str, size: tuple[int, int]) -> bool:
+    """Print the rows of one network; False where one is wrong."""
+    try:
+        network = networks.find(name)
+        macs = count_macs(network.path, shapes_for(network, 1, *size))
+    except DeviceError as error:
+        print(f"{name:<16} WRONG: {error}")
+        return False
+    print(f"{network.name:<16} sha256 right, {network.path.stat().st_size / 1e6:.2f} MB, {macs / 1e9:.2f} GMAC at {size[0]}x{size[1]}")
+    fine = True
+    for backend in every():
+        if reason := backend.available():
+            print(f"  {backend.name:<14} -      skipped: {reason}")
+            continue
+        for precision in PRECISIONS:
+            try:
+                right, text = check(network, backend, precision, size)
+            except DeviceError as error:
+                right, text = False, f"WRONG: {error}"
+            fine &= right
+            print(f"  {backend.name:<14} {precision:<6} {text}")
+    return fine
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    height, width = text.split("x")
+    return int(height), int(width)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("networks", nargs="*", help="names or .onnx files; all shipped networks without")
+    parser.add_argument("--size", type=parse_size, default=(256, 448), help="height x width that is timed")
+    args = parser.parse_args()
+    print(f"  {'backend':<14} {'':<6} {'':<10} {'differs':>8} {'allowed':>8} {'load s':>8} {'ms':>8}")
+    names = args.networks or [network.name for network in networks.available()]
+    verdicts = [check_everywhere(name, args.size) for name in names]
+    sys.exit(0 if all(verdicts) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Export: a generator becomes a file that says the same, and the file becomes the generator again. Needs the [train] extra."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+torch = pytest.importorskip("torch", reason="export needs torch: pip install 'vidcolor[train]'")
+pytest.importorskip("onnxscript", reason="export needs onnxscript: pip install 'vidcolor[train]'")
+
+from engines import export  # noqa: E402
+from training.network import Generator, Runtime  # noqa: E402
+from vidcolor import networks  # noqa: E402
+
+SHIPPED = Path(__file__).parents[1] / "engines" / "networks" / "colorize-fast.onnx"
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    """Random weights, and batch norms that have seen something, so that each of their tensors matters."""
+    torch.manual_seed(0)
+    made = Generator().eval()
+    with torch.no_grad():
+        made.log_weights.copy_(torch.linspace(-0.5, 1.4, len(made.log_weights)))
+        torch.nn.init.normal_(made.hint.weight, 0, 0.1)
+        made.head.weight.mul_(4)
+        for name, value in made.state_dict().items():
+            if name.endswith("running_mean"):
+                value.normal_(0, 0.1)
+            elif name.endswith("running_var"):
+                value.uniform_(0.5, 1.5)
+    return made
+
+
+@pytest.fixture(scope="module")
+def exported(generator, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("export")
+    about = json.loads(SHIPPED.with_suffix(".json").read_text(encoding="utf-8")) | {"name": "random"}
+    checkpoint = {"ema": generator.state_dict(), "raw": {}, "seen": {"crops": 0}}
+    torch.save(checkpoint, folder / "last.pt")
+    return export.export(folder / "last.pt", about, folder)
+
+
+def test_an_export_is_a_network_with_a_true_card_and_a_golden_sample(exported):
+    network = networks.find(str(exported))
+    assert network.name == "random" and exported.name == "random.onnx"
+    golden = np.load(network.golden)
+    assert {*golden} == network.card.inputs.keys() | network.card.outputs.keys()
+    assert network.card.tolerance["f32"] <= 1e-3 and 0 < network.card.tolerance["f16"] < network.card.tolerance["bf16"]
+
+
+def test_initializers_are_the_state_dict_by_name_and_batch_norms_stay(exported, generator):
+    model = onnx.load(exported)
+    stored = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    for name, value in generator.state_dict().items():
+        if not name.endswith("num_batches_tracked"):
+            assert stored[name] == tuple(value.shape), name
+    norms = sum(isinstance(module, torch.nn.BatchNorm2d) for module in generator.modules())
+    assert sum(node.op_type == "BatchNormalization" for node in model.graph.node) == norms
+
+
+def test_the_file_names_no_place_on_this_machine(exported):
+    assert str(Path(__file__).parents[1]).encode() not in exported.read_bytes()
+
+
+def test_the_way_back_gives_the_same_generator(exported, generator, tmp_path):
+    command = [sys.executable, "-m", "engines.export", "--to-state-dict", str(exported), str(tmp_path / "start.pt")]
+    subprocess.run(command, check=True, cwd=Path(__file__).parents[1])
+    back = torch.load(tmp_path / "start.pt", weights_only=True)
+    again = Generator()
+    again.load_state_dict(back)
+    wanted = export.rounded(generator.state_dict())
+    for name, value in again.state_dict().items():
+        if not name.endswith("num_batches_tracked"):
+            torch.testing.assert_close(value, wanted[name], rtol=0, atol=0)
+
+
+def test_rounding_to_fp16_hardly_moves_the_answer(exported, generator):
+    golden = dict(np.load(exported.with_suffix(".npz")))
+    exact = export.answer(Runtime(generator).eval(), golden)
+    assert export.difference(exact, golden) < 0.02
+
+
+def test_the_shipped_network_goes_back_too():
+    generator = Generator()
+    generator.load_state_dict(export.to_state_dict(SHIPPED))
+    golden = dict(np.load(SHIPPED.with_suffix(".npz")))
+    assert export.difference(export.answer(Runtime(generator).eval(), golden), golden) < export.PARITY
+
+
+def test_a_file_of_another_network_does_not_go_back(tmp_path):
+    model = onnx.load(SHIPPED)
+    del model.graph.initializer[0]
+    onnx.save(model, tmp_path / "other.onnx")
+    with pytest.raises(ValueError, match=r"other\.onnx: not an export of this generator, 1 tensors are missing"):
+        export.to_state_dict(tmp_path / "other.onnx")
+
+
+def test_a_weight_beyond_fp16_is_refused(generator):
+    state = dict(generator.state_dict())
+    state["head.weight"] = state["head.weight"] * 1e7
+    with pytest.raises(OverflowError, match=r"head\.weight"):
+        export.rounded(state)
+
+
+def test_a_graph_that_differs_from_torch_is_refused(exported, generator):
+    other = Generator()
+    other.load_state_dict(generator.state_dict())
+    with torch.no_grad():
+        other.head.bias += torch.linspace(0, 1, len(other.head.bias))
+    with pytest.raises(ValueError, match="differs from torch"):
+        export.check_parity(exported.read_bytes(), Runtime(other).eval())
