@@ -8,14 +8,14 @@ import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import metrics
-from benchmarks.features import SAMPLES, Judge
+from benchmarks.features import SAMPLES
 from benchmarks.features import shrink as prepare_picture
 from benchmarks.generators import Point, Source, ask
 from benchmarks.sheets import save
@@ -72,6 +72,14 @@ def paint(luma: Floats, low: Floats, chroma: Floats) -> Floats:
     return np.stack([cb, cr])
 
 
+class Judge(Protocol):
+    """Pictures to features, SAMPLES rows a picture; `name` tells one judge from another in the cache."""
+
+    name: str
+
+    def __call__(self, pictures: Sequence[NDArray[np.uint8]]) -> Floats: ...
+
+
 class Score:
     """Gathers one kind of picture: the truth's, grey or one point of the dial."""
 
@@ -105,7 +113,12 @@ class Score:
 
 
 def measure(
-    photos: Sequence[Photo], source: Source, points: Sequence[Point], cache: Path | None = None, sheets: Path | None = None
+    photos: Sequence[Photo],
+    source: Source,
+    points: Sequence[Point],
+    judge: Judge,
+    cache: Path | None = None,
+    sheets: Path | None = None,
 ) -> dict[str, Any]:
     """Scores of grey, of the truth and of every point of the dial; ratios are to the truth's mean, Fréchet's and KID's to the grey's.
 
@@ -126,12 +139,11 @@ def measure(
             if sheets:
                 save(sheets / f"photos_{number // SHEET_PHOTOS:02}.png", list(zip(*shown, strict=True)))
             shown = []
-    return summary(grey, truth, scores, cache) | {"photos": len(photos), "network": source.label}
+    return summary(grey, truth, scores, judge, cache) | {"photos": len(photos), "network": source.label}
 
 
-def summary(grey: Score, truth: Score, scores: dict[Point, Score], cache: Path | None) -> dict[str, Any]:
+def summary(grey: Score, truth: Score, scores: dict[Point, Score], judge: Judge, cache: Path | None) -> dict[str, Any]:
     """What was gathered, as data."""
-    judge = Judge()
     real = cached_features(judge, truth.small, cache)
     base, known, rows = grey.means(), truth.means(), []
     plain = cached_features(judge, grey.small, cache)

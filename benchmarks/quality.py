@@ -67,11 +67,12 @@ def run_photos(args: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     from benchmarks import photos
+    from benchmarks.features import Judge
 
     torch.set_num_threads(args.threads)
     chosen = photos.load(args.photos, args.subset, args.limit)
     points = [Point.parse(text) for text in args.points.split(",")]
-    return {"subset": args.subset} | photos.measure(chosen, load_source(args), points, args.cache, args.sheets)
+    return {"subset": args.subset} | photos.measure(chosen, load_source(args), points, Judge(), args.cache, args.sheets)
 
 
 def run_clips(args: argparse.Namespace) -> dict[str, Any]:

@@ -28,17 +28,3 @@ def write(result: dict[str, Any], path: Path | None) -> None:
     part = path.with_suffix(".part")
     part.write_text(text)
     part.replace(path)
-
-
-def read(path: Path) -> dict[str, Any]:
-    """A result. Raises ValueError where the file is none."""
-    found = json.loads(path.read_text())
-    if not isinstance(found, dict) or not {"benchmark", "time", "commit", "machine"} <= found.keys():
-        raise ValueError(f"{path}: not a benchmark result")
-    return found
-
-
-def latest(benchmark: str, folder: Path = FOLDER) -> dict[str, Any] | None:
-    """The newest result of a benchmark in a folder, by its own time; None where there is none."""
-    found = [result for path in sorted(folder.glob("*.json")) if (result := read(path))["benchmark"] == benchmark]
-    return max(found, key=lambda result: str(result["time"]), default=None)

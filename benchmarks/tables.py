@@ -1,0 +1,212 @@
+"""Tables of the README from the results, and the speed of every commit.
+
+    python -m benchmarks.tables README.md training/README.md     rewrites what stands between <!-- table:NAME --> and <!-- /table -->
+    python -m benchmarks.tables README.md --check                exit status 1 where a table is out of date
+    python -m benchmarks.tables --history                        ratio and fps per measured commit, from the history of the results
+
+Names: throughput, startup, memory, photos, clips. A table whose result is missing is a failure, never left as it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import results
+
+Result = dict[str, Any]
+MARKED = re.compile(r"(<!-- table:(?P<name>[\w-]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
+SHORT = ("AMX-BF16", "AVX-512-BF16", "AVX-512", "AVX2")
+"""Instruction sets from the most to the least telling: a machine is named by the first it has."""
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def machine(result: Result) -> str:
+    """The machine in a few words: processor, cores, the best instruction set."""
+    about = result["machine"]
+    best = next((name for name in SHORT if name in about["features"]), about["architecture"])
+    return f"{about['processor']}, {about['cores']} cores, {best}"
+
+
+def newest(found: Iterable[Result], key: Callable[[Result], Any]) -> list[Result]:
+    """The newest result of each kind, in the order of the kinds."""
+    kept: dict[Any, Result] = {}
+    for result in sorted(found, key=lambda result: str(result["time"])):
+        kept[key(result)] = result
+    return [kept[kind] for kind in sorted(kept)]
+
+
+def size(result: Result) -> tuple[int, int]:
+    return result["clip"]["width"], result["clip"]["height"]
+
+
+def throughput(found: list[Result]) -> str:
+    head = ["clip", "vidcolor", "plain transcode", "ratio (quartiles)", "frames through the network", "machine"]
+    rows = [
+        [
+            f"{size(r)[0]}×{size(r)[1]}, {r['clip']['frames']} frames",
+            f"{r['fps']['ours']['median']:.1f} fps",
+            f"{r['fps']['transcode']['median']:.1f} fps",
+            f"{r['ratio']['median']:.2f} ({r['ratio']['q1']:.2f}–{r['ratio']['q3']:.2f})",
+            f"{r['report']['frames_colored']} ({r['report']['device']}, {r['report']['precision']})",
+            machine(r),
+        ]
+        for r in newest(found, size)
+    ]
+    return markdown(head, rows)
+
+
+def startup(found: list[Result]) -> str:
+    rows = [[f"{size(r)[0]}×{size(r)[1]}", f"{r['first_packet']['median']:.2f} s", machine(r)] for r in newest(found, size)]
+    return markdown(["clip", "first video packet after the start of the process", "machine"], rows)
+
+
+def memory(found: list[Result]) -> str:
+    rows = [
+        [
+            f"{size(r)[0]}×{size(r)[1]}",
+            f"{r['peak_mib'] / 1024:.2f} GiB",
+            f"{100 * r['growth']['share']:+.1f} % from frame {r['growth']['from']} to {r['growth']['to']}",
+            machine(r),
+        ]
+        for r in newest(found, size)
+    ]
+    return markdown(["clip", "peak memory", "growth", "machine"], rows)
+
+
+def photos(found: list[Result]) -> str:
+    head = [
+        "network",
+        "photos",
+        "T : α : gain",
+        "gain over grey",
+        "colourfulness",
+        "Fréchet",
+        "KID",
+        "CIEDE2000 (grey)",
+        "blotches",
+        "dark",
+        "patchiness",
+    ]
+    rows = [
+        [
+            r["network"],
+            str(r["photos"]),
+            p["point"].replace(":", " : "),
+            f"{p['gain_db']:+.2f} dB",
+            *(f"{p[key]:.2f}" for key in ("colourfulness_ratio", "frechet_ratio", "kid_ratio")),
+            f"{p['ciede2000']:.2f} ({r['grey']['ciede2000']:.2f})",
+            *(f"{p[key]:.2f}" for key in ("blotches_ratio", "dark_chroma_ratio", "patchiness_ratio")),
+        ]
+        for r in newest(found, lambda r: (r["network"], r["photos"], r["subset"]))
+        for p in r["points"]
+    ]
+    return markdown(head, rows)
+
+
+def clips(found: list[Result]) -> str:
+    head = ["clip", "version", "warp error, 1 frame (×10⁻⁶)", "8 frames (×10⁻⁶)", "CDC (×10⁻⁴)", "colourfulness"]
+    rows = []
+    for result in newest(found, lambda r: r["network"]):
+        for name, scores in (result["clips"] | {"mean": result["means"]}).items():
+            for version in (*result["modes"], "truth"):
+                s = scores[version]
+                warps = (f"{1e6 * s[key]:.1f}" if key in s else "–" for key in ("warp_1", "warp_8"))
+                rows.append([name, version, *warps, f"{1e4 * s['cdc']:.2f}", f"{s['colourfulness']:.1f}"])
+    return markdown(head, rows)
+
+
+TABLES: dict[str, tuple[str, Callable[[list[Result]], str]]] = {
+    "throughput": ("throughput", throughput),
+    "startup": ("startup", startup),
+    "memory": ("memory", memory),
+    "photos": ("quality-photos", photos),
+    "clips": ("quality-clips", clips),
+}
+"""Names of tables: the benchmark whose results they show, and how."""
+
+
+def fill(text: str, found: list[Result]) -> str:
+    """The text with every marked table made anew. Raises ValueError for an unknown name and for a table without results."""
+
+    def table(match: re.Match[str]) -> str:
+        name = match["name"]
+        if name not in TABLES:
+            raise ValueError(f"no table is called {name!r}: use one of {', '.join(TABLES)}")
+        benchmark, build = TABLES[name]
+        chosen = [result for result in found if result["benchmark"] == benchmark]
+        if not chosen:
+            raise ValueError(f"table {name!r}: there is no result of {benchmark}")
+        return f"{match[1]}{build(chosen)}{match[3]}"
+
+    return MARKED.sub(table, text)
+
+
+def read_all(folder: Path = results.FOLDER) -> list[Result]:
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+
+
+def past(folder: Path = results.FOLDER) -> list[Result]:
+    """Every throughput result that was ever committed in the folder, and those that lie there now."""
+    git = ["git", "-C", str(folder)]
+    log = subprocess.run([*git, "log", "--format=%H", "--name-only", "--relative", "--", "."], capture_output=True, text=True, check=True)
+    found, commit = [], ""
+    for line in filter(None, log.stdout.splitlines()):
+        if re.fullmatch("[0-9a-f]{40}", line):
+            commit = line
+            continue
+        shown = subprocess.run([*git, "show", f"{commit}:./{line}"], capture_output=True, text=True, check=False)
+        if line.endswith(".json") and shown.returncode == 0:  # a file that the commit removed cannot be shown
+            found.append(json.loads(shown.stdout))
+    return [result for result in found + read_all(folder) if result.get("benchmark") == "throughput"]
+
+
+def history(found: list[Result]) -> str:
+    """One row a run, the newest last."""
+    rows = [
+        [
+            str(r["time"])[:10],
+            str(r["commit"]),
+            f"{size(r)[0]}×{size(r)[1]}",
+            f"{r['ratio']['median']:.2f}",
+            f"{r['fps']['ours']['median']:.1f}",
+            f"{r['fps']['transcode']['median']:.1f}",
+            machine(r),
+        ]
+        for r in newest(found, lambda r: (r["time"], size(r)))
+    ]
+    return markdown(["day", "commit", "clip", "ratio", "fps", "transcode fps", "machine"], rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="*", type=Path, help="Markdown files with marked tables")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit status 1 where a table is out of date")
+    parser.add_argument("--history", action="store_true", help="print speed per commit")
+    args = parser.parse_args()
+    if args.history:
+        print(history(past()), end="")
+    stale = []
+    for path in args.files:
+        text = path.read_text()
+        made = fill(text, read_all())
+        if made != text:
+            stale.append(str(path))
+            if not args.check:
+                path.write_text(made)
+    if args.check and stale:
+        sys.exit(f"out of date: {', '.join(stale)}; run python -m benchmarks.tables {' '.join(stale)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Footage, the yardstick transcode, and how a child's time, events and memory are read."""
+
+import argparse
+import os
+import sys
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from benchmarks import command, footage, memory, throughput, transcode
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Six grey frames of 64 x 48, each of its own brightness."""
+    path = tmp_path / "source.mkv"
+    with av.open(str(path), "w") as writer:
+        stream = writer.add_stream("ffv1", rate=Fraction(25))
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(6):
+            picture = np.full((72, 64), 128, np.uint8)
+            picture[:48] = 40 + 20 * number
+            writer.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="yuv420p")))
+        writer.mux(stream.encode(None))
+    return path
+
+
+def brightness(path: Path) -> list[int]:
+    with av.open(str(path)) as reader:
+        return [round(float(footage.luma(frame).mean())) for frame in reader.decode(video=0)]
+
+
+def sound(path: Path) -> list[bytes]:
+    with av.open(str(path)) as reader:
+        return [bytes(packet) for packet in reader.demux(audio=0) if packet.size]
+
+
+def test_footage_runs_back_and_forth_and_has_sound(source: Path, tmp_path: Path) -> None:
+    clip = footage.make(source, tmp_path / "work", 128, 72, 14)
+    seen = brightness(clip)
+    wanted = [40 + 20 * n for n in (0, 1, 2, 3, 4, 5, 4, 3, 2, 1, 0, 1, 2, 3)]
+    assert np.abs(np.subtract(seen, wanted)).max() <= 2
+    with av.open(str(clip)) as reader:
+        video, audio = reader.streams.video[0], reader.streams.audio[0]
+        assert (video.width, video.height, video.pix_fmt, video.average_rate) == (128, 72, "yuv420p", 25)
+        assert audio.codec_context.name == "aac"
+        assert float(audio.duration * audio.time_base) == pytest.approx(14 / 25, abs=0.05)
+    made = clip.stat().st_mtime_ns
+    assert footage.make(source, tmp_path / "work", 128, 72, 14) == clip
+    assert clip.stat().st_mtime_ns == made
+
+
+def test_footage_is_cropped_not_squeezed() -> None:
+    plane = np.zeros((696, 960), np.uint8)
+    assert footage.crop(plane, 1920, 1080).shape == (540, 960)
+    assert footage.crop(plane, 1080, 1920).shape == (696, 392)
+
+
+def test_the_yardstick_keeps_every_frame_and_copies_the_sound(source: Path, tmp_path: Path) -> None:
+    clip = footage.make(source, tmp_path / "work", 64, 48, 10)
+    assert transcode.transcode(clip, tmp_path / "out.mp4", threads=1) == 10
+    assert np.abs(np.subtract(brightness(tmp_path / "out.mp4"), brightness(clip))).max() <= 2
+    assert sound(tmp_path / "out.mp4") == sound(clip)
+
+
+def test_spread_is_median_and_quartiles() -> None:
+    assert throughput.spread([5, 1, 2, 4, 3]) == {"median": 3, "q1": 2, "q3": 4}
+    assert throughput.spread([2.0]) == {"median": 2, "q1": 2, "q3": 2}
+
+
+def test_a_childs_time_counts_from_its_start_and_its_last_line_is_the_report() -> None:
+    seconds, report = command.timed([sys.executable, "-c", "import time; time.sleep(0.2); print('noise'); print('{\"frames\": 3}')"])
+    assert report == {"frames": 3}
+    assert seconds > 0.2
+
+
+def test_a_failing_child_is_a_failure_that_names_its_last_words() -> None:
+    words = [sys.executable, "-c", "import sys; print('disk full', file=sys.stderr); sys.exit(5)"]
+    with pytest.raises(RuntimeError, match="exit status 5.*disk full"):
+        command.timed(words)
+    with pytest.raises(RuntimeError, match="exit status 5.*disk full"):
+        list(command.Running(words))
+
+
+def test_events_of_a_running_child_come_with_their_time() -> None:
+    program = (
+        "import sys\nprint('note', file=sys.stderr)\n"
+        'for n in range(3): print(\'{"event": "frame", "number": %d}\' % n, file=sys.stderr)\n'
+        "print('{\"frames\": 3}')"
+    )
+    child = command.Running([sys.executable, "-c", program])
+    events = list(child)
+    assert [event["number"] for _, event in events] == [0, 1, 2]
+    assert 0 < events[0][0] <= events[-1][0]
+    assert child.report == {"frames": 3}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="resident size is read from /proc")
+def test_resident_size_is_that_of_the_process() -> None:
+    size, peak = memory.resident(os.getpid())
+    assert 10_000 < size <= peak
+    with pytest.raises(ProcessLookupError):
+        memory.resident(2**22 + 1)
+
+
+def test_growth_compares_medians_of_two_windows() -> None:
+    sizes = dict.fromkeys(range(150, 200), 100) | dict.fromkeys(range(450, 500), 105) | {499: 10_000}
+    assert memory.growth(sizes, 200, 500) == pytest.approx(0.05)
+    with pytest.raises(ValueError, match="before frame 400"):
+        memory.growth(sizes, 200, 400)
+
+
+def arguments(source: Path, work: Path, *words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--pairs", type=int, default=2)
+    command.settings(parser, frames=8, size="128x72")
+    return parser.parse_args(["--source", str(source), "--work", str(work), "--threads", "1", *words])
+
+
+def test_both_sides_of_a_pair_are_asked_for_the_same(source: Path, tmp_path: Path) -> None:
+    args = arguments(source, tmp_path, "--preset", "fast", "--crf", "20", "--extra=--steady off")
+    words = command.vidcolor(Path("in.mp4"), Path("out.mp4"), args)
+    assert Path(words[0]).name == "vidcolor"
+    asked = dict(pairwise(words))
+    assert (asked["--preset"], asked["--crf"], asked["--threads"], asked["--codec"]) == ("fast", "20", "1", "h264")
+    assert words[-2:] == ["--steady", "off"]

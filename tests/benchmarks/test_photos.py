@@ -1,0 +1,157 @@
+"""The curve over the dial, on made photos and a made network; the judge where its weights are installed."""
+
+import io
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="photos are judged by a PyTorch network: pip install -e '.[dev]'")
+
+from benchmarks import features, metrics, photos  # noqa: E402
+from benchmarks.generators import Checkpoint, Point, ask  # noqa: E402
+from training.network import Generator  # noqa: E402
+
+
+def picture(seed: int, height: int = 256, width: int = 300) -> np.ndarray:
+    """A smooth colourful picture, so that JPEG and upsampling lose little."""
+    small = np.random.default_rng(seed).integers(40, 216, (5, 6, 3)).astype(np.uint8)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def pack(path: Path, names: Sequence[str]) -> Path:
+    with tarfile.open(path, "w") as tar:
+        for seed, name in enumerate(names):
+            data = cv2.imencode(".png", picture(seed)[..., ::-1])[1].tobytes()
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return path
+
+
+class Oracle:
+    """Answers every point with the true chroma times the point's temperature."""
+
+    label, precision = "oracle", "f32"
+
+    def __init__(self, known: Sequence[photos.Photo]) -> None:
+        self.known = {photos.look(photo.rgb)[0].tobytes(): metrics.split(photo.rgb)[1] for photo in known}
+
+    def open(self, batch: int, height: int, width: int) -> "Oracle":
+        assert batch == 1
+        return self
+
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        luma = inputs["luma"][0, 0]
+        chroma, size = self.known[luma.tobytes()], (luma.shape[1] // 4, luma.shape[0] // 4)
+        low = np.stack([cv2.resize(c, size, interpolation=cv2.INTER_AREA) for c in chroma])[None]
+        return {"chroma": low * inputs["temperature"][0], "confidence": np.ones_like(low[:, :1])}
+
+    def close(self) -> None:
+        pass
+
+
+class MeanColour:
+    """A judge that sees four strips of mean colour."""
+
+    name, calls = "mean colour", 0
+
+    def __call__(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        self.calls += 1
+        return np.concatenate([p.reshape(features.SAMPLES, -1, 3).mean(1) for p in pictures]).astype(np.float32)
+
+
+def test_photos_come_in_order_and_by_subset(tmp_path: Path) -> None:
+    path = pack(tmp_path / "a.tar", ["b.png", "imagenet_1.png", "a.png", "notes.txt", "c.png"])
+    assert [photo.name for photo in photos.load(path)] == ["b.png", "imagenet_1.png", "a.png", "c.png"]
+    assert [photo.name for photo in photos.load(path, "prototype", 2)] == ["b.png", "a.png"]
+    np.testing.assert_array_equal(photos.load(path, limit=1)[0].rgb, picture(0))
+
+
+def test_a_picture_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        member = tarfile.TarInfo("bad.jpg")
+        member.size = 3
+        tar.addfile(member, io.BytesIO(b"not"))
+    with pytest.raises(ValueError, match=r"bad\.jpg cannot be read"):
+        photos.load(tmp_path / "a.tar")
+
+
+def test_true_chroma_scores_as_the_truth_and_grey_as_grey(tmp_path: Path) -> None:
+    chosen = photos.load(pack(tmp_path / "a.tar", [f"{i}.png" for i in range(8)]))
+    points = [Point(1, 0), Point(0, 0), Point(0.5, 0), Point(0.5, 0, 2)]
+    judge = MeanColour()
+    result = photos.measure(chosen, Oracle(chosen), points, judge, tmp_path / "cache", tmp_path / "sheets")
+    true, grey, half, doubled = result["points"]
+    assert true["gain_db"] > 20
+    assert true["colourfulness_ratio"] == pytest.approx(1, abs=0.02)
+    assert true["frechet_ratio"] < 0.01
+    assert abs(true["kid_ratio"]) < 0.01
+    assert true["ciede2000"] < 1
+    assert grey["gain_db"] == pytest.approx(0, abs=1e-6)
+    assert grey["frechet_ratio"] == pytest.approx(1)
+    assert grey["kid_ratio"] == pytest.approx(1)
+    assert grey["ciede2000"] == pytest.approx(result["grey"]["ciede2000"])
+    assert grey["colourfulness"] < 0.01  # 8-bit rounding
+    assert half["gain_db"] == pytest.approx(20 * np.log10(2), abs=0.2)  # half the error is left
+    assert doubled["gain_db"] == pytest.approx(true["gain_db"], abs=0.01)
+    assert (doubled["point"], half["point"], result["photos"], result["network"]) == ("0.5:0:2", "0.5:0", 8, "oracle")
+    sheet = cv2.imread(str(tmp_path / "sheets" / "photos_00.png"))
+    assert sheet.shape[0] == 6 * 192 + 5 * 4  # grey, four points, truth
+    again = photos.measure(chosen, Oracle(chosen), points[:1], judge, tmp_path / "cache")
+    assert again["points"][0] == true
+    assert judge.calls == 6 + 1  # truth and grey came from the cache
+
+
+def test_the_judge_has_the_shape_of_lite2() -> None:
+    network = features.Lite2()
+    with torch.inference_mode():
+        assert network(torch.zeros(1, 3, 64, 96)).shape == (1, 120, 4, 6)
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_the_judge_makes_four_samples_and_does_not_depend_on_the_batch() -> None:
+    try:
+        judge = features.Judge()
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+    pictures = [picture(i, 100 + i, 120) for i in range(3)]
+    together = judge(pictures)
+    assert together.shape == (3 * features.SAMPLES, 120)
+    np.testing.assert_allclose(together[4:8], judge(pictures[1:2]), atol=1e-3)
+    shifted = metrics.frechet_distance(together, judge([picture(i) for i in range(5, 8)]))
+    assert metrics.frechet_distance(together, together) < 1e-3 * shifted
+
+
+def test_a_checkpoint_answers_as_its_network(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = Generator().eval()
+    network.log_weights.normal_()
+    torch.save({"ema": network.state_dict()}, tmp_path / "a.pt")
+    luma = np.random.default_rng(0).random((64, 96), np.float32)
+    points = [Point(1, 0), Point(0.5, 1)]
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(luma)[None, None], torch.zeros(1, 3, 64, 96))
+        known = [network.chroma(logits, p.temperature, p.tilt)[0][0].numpy() for p in points]
+    for found, wanted in zip(ask(Checkpoint(tmp_path / "a.pt"), luma, points), known, strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_a_checkpoint_without_rebalancing_weights_asks_for_them(tmp_path: Path) -> None:
+    state = Generator().state_dict()
+    weights = torch.rand(len(state.pop("log_weights"))) + 0.5
+    torch.save(state, tmp_path / "a.pt")
+    torch.save(weights, tmp_path / "tilt.pt")
+    with pytest.raises(SystemExit, match="--tilt"):
+        Checkpoint(tmp_path / "a.pt")
+    loaded = Checkpoint(tmp_path / "a.pt", tmp_path / "tilt.pt")
+    torch.testing.assert_close(loaded.network.log_weights, weights.log())
+
+
+@pytest.mark.parametrize(("text", "point"), [("1:0", Point(1, 0)), ("0.6:0.5:1.2", Point(0.6, 0.5, 1.2))])
+def test_points_are_read_as_they_are_written(text: str, point: Point) -> None:
+    assert Point.parse(text) == point
+    assert str(point) == text
