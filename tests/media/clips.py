@@ -164,6 +164,18 @@ def make(
     return path
 
 
+def make_sound(path: Path, codec: str = "pcm_s16le", *, cover: bool = False) -> Path:
+    """A file with half a second of sound and, if asked, a cover picture, but no film."""
+    with av.open(str(path), "w") as out:
+        stream = _audio_stream(out, codec, 0)
+        picture_stream = _cover_stream(out) if cover else None
+        out.start_encoding()
+        if picture_stream:
+            _mux_cover(out, picture_stream)
+        out.mux(_sound(stream, 0.5, Fraction(0)))
+    return path
+
+
 def _second_video(out: Any, codec: str, size: tuple[int, int]) -> Any:
     stream = out.add_stream(codec, rate=25)
     stream.width, stream.height = size

@@ -1,0 +1,493 @@
+"""The Reader gives what FFmpeg decodes, bit for bit, at the source's own times, and says what was damaged."""
+
+from __future__ import annotations
+
+import gc
+import random
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from tests.media.clips import make, video_frame
+from vidcolor.errors import InputError
+from vidcolor.media.clock import Clock
+from vidcolor.media.formats import describe
+from vidcolor.media.probe import probe
+from vidcolor.media.reader import Reader, _coarse_to_fine, sample
+from vidcolor.media.unpack import rgb_layout, to_rgb, unpack
+from vidcolor.planes import Layout, Planes
+
+CLIPS = Path(__file__).parents[3] / "shared" / "data" / "clips"
+MS = Fraction(1, 1000)
+
+
+def plain(path: Path) -> list[av.VideoFrame]:
+    with av.open(str(path)) as container:
+        return list(container.decode(video=0))
+
+
+def read(path: Path, **asked) -> tuple[list[tuple[int, Planes]], Reader]:
+    with Reader(probe(path), **asked) as reader:
+        return list(reader), reader
+
+
+def samples(frame: av.VideoFrame) -> list[np.ndarray]:
+    """Planes of a planar frame cut out by hand, apart from the code under test."""
+    found = []
+    for plane in frame.planes:
+        deep = frame.format.components[0].bits > 8
+        raw = np.frombuffer(bytes(plane), "<u2" if deep else "u1").reshape(plane.height, -1)
+        found.append(raw[:, : plane.width])
+    return found
+
+
+PLANAR = [
+    ("ffv1", "yuv420p"),
+    ("ffv1", "yuv422p"),
+    ("ffv1", "yuv444p"),
+    ("ffv1", "yuv440p"),
+    ("ffv1", "yuv411p"),
+    ("ffv1", "yuv410p"),
+    ("ffv1", "gray"),
+    ("ffv1", "gray10le"),
+    ("ffv1", "gray12le"),
+    ("ffv1", "gray16le"),
+    ("ffv1", "yuv420p9le"),
+    ("ffv1", "yuv420p10le"),
+    ("ffv1", "yuv422p12le"),
+    ("ffv1", "yuv444p14le"),
+    ("ffv1", "yuv444p16le"),
+    ("libx264", "yuv420p"),
+    ("libx264", "yuv422p10le"),
+    ("libx265", "yuv420p12le"),
+    ("libvpx-vp9", "yuv444p"),
+    ("mjpeg", "yuvj420p"),
+]
+
+
+@pytest.mark.parametrize(("codec", "pix_fmt"), PLANAR)
+def test_planar_samples_are_the_decoders(tmp_path, codec, pix_fmt):
+    size = (64, 48) if codec == "libx265" else (51, 37) if codec in ("ffv1", "libvpx-vp9") else (50, 38)
+    path = make(tmp_path / "a.mkv", codec=codec, pix_fmt=pix_fmt, size=size, frames=4, colour=True)
+    frames, reader = read(path, threads=2)
+    expected = plain(path)
+    assert len(frames) == len(expected) == 4
+    layout = reader.film.layout
+    assert (layout.width, layout.height) == size
+    for (pts, planes), frame in zip(frames, expected, strict=True):
+        assert pts == frame.pts
+        wanted = samples(frame)
+        given = [p for p in (planes.y, planes.cb, planes.cr) if p is not None]
+        assert len(given) == len(wanted)
+        for one, other in zip(given, wanted, strict=True):
+            assert one.dtype == layout.dtype
+            assert np.array_equal(one, other)
+        assert planes.cb is None or planes.cb.shape == layout.chroma_shape
+    assert not reader.damage and not reader.notes and not reader.missing
+
+
+def test_planes_are_views_that_outlive_their_frame_and_cannot_be_written(tmp_path):
+    path = make(tmp_path / "a.mkv", codec="ffv1", frames=12)
+    held = []
+    with Reader(probe(path)) as reader:
+        for _, planes in reader:
+            assert not planes.y.flags.owndata and not planes.y.flags.writeable
+            held.append((planes, planes.y.copy()))
+    del reader
+    gc.collect()
+    assert all(np.array_equal(planes.y, kept) for planes, kept in held)
+    with pytest.raises(ValueError, match="read-only"):
+        held[0][0].y[0, 0] = 1
+
+
+REARRANGED = [
+    ("nv12", "yuv420p"),
+    ("nv21", "yuv420p"),
+    ("nv16", "yuv422p"),
+    ("nv24", "yuv444p"),
+    ("nv42", "yuv444p"),
+    ("p010le", "yuv420p10le"),
+    ("p010be", "yuv420p10le"),
+    ("p012le", "yuv420p12le"),
+    ("p016le", "yuv420p16le"),
+    ("p210le", "yuv422p10le"),
+    ("p412le", "yuv444p12le"),
+    ("nv20le", "yuv422p10le"),
+    ("yuyv422", "yuv422p"),
+    ("uyvy422", "yuv422p"),
+    ("yvyu422", "yuv422p"),
+    ("y210le", "yuv422p10le"),
+    ("y212le", "yuv422p12le"),
+    ("vuyx", "yuv444p"),
+    ("vyu444", "yuv444p"),
+    ("ayuv", "yuva444p"),
+    ("uyva", "yuva444p"),
+    ("vuya", "yuva444p"),
+    ("ayuv64le", "yuva444p16le"),
+    ("xv30le", "yuv444p10le"),
+    ("v30xle", "yuv444p10le"),
+    ("xv36le", "yuv444p12le"),
+    ("xv48le", "yuv444p16le"),
+    ("yuv420p10be", "yuv420p10le"),
+    ("yuva422p", "yuva422p"),
+    ("gray10be", "gray10le"),
+    ("ya8", "gray"),
+    ("ya16be", "gray16le"),
+]
+
+
+@pytest.mark.parametrize(("pix_fmt", "planar"), REARRANGED)
+def test_other_layouts_are_rearranged_without_changing_a_value(pix_fmt, planar):
+    """Against FFmpeg's own conversion to the planar format of the same depth and subsampling."""
+    size = (48, 30)
+    form = describe(pix_fmt)
+    source = video_frame(3, size, planar, colour=True)
+    frame = source if pix_fmt == planar else source.reformat(format=pix_fmt)
+    planes = unpack(frame, Layout(*size, form.depth, form.chroma))
+    wanted = samples(source)
+    assert np.array_equal(planes.y, wanted[0])
+    if planes.cb is not None:
+        assert np.array_equal(planes.cb, wanted[1]) and np.array_equal(planes.cr, wanted[2])
+
+
+def test_the_six_byte_groups_of_411_are_taken_apart():
+    frame = av.VideoFrame(8, 1, "uyyvyy411")
+    memory = np.zeros(frame.planes[0].line_size, np.uint8)
+    memory[:12] = range(12)
+    frame.planes[0].update(memory.tobytes())
+    planes = unpack(frame, Layout(8, 1, chroma="411"))
+    assert planes.y.tolist() == [[1, 2, 4, 5, 7, 8, 10, 11]]
+    assert (planes.cb.tolist(), planes.cr.tolist()) == ([[0, 6]], [[3, 9]])
+
+
+RGB = ["rgb24", "bgr24", "rgba", "bgra", "argb", "abgr", "0rgb", "bgr0", "gbrp", "gbrap", "pal8"]
+
+
+@pytest.mark.parametrize("pix_fmt", RGB)
+def test_eight_bit_rgb_returns_exactly(pix_fmt):
+    size = (40, 24)
+    if pix_fmt == "pal8":
+        image = np.stack([np.indices((24, 40))[0] % 8 * 36, np.indices((24, 40))[1] % 8 * 36, np.indices((24, 40))[0] * 0], axis=-1)
+        image = image.astype(np.uint8)
+        index, table = np.unique(image.reshape(-1, 3), axis=0, return_inverse=True)
+        frame = av.VideoFrame(*size, "pal8")
+        memory = np.zeros((24, frame.planes[0].line_size), np.uint8)
+        memory[:, :40] = table.reshape(24, 40)
+        frame.planes[0].update(memory.tobytes())
+        entries = np.zeros((256, 4), np.uint8)
+        entries[: len(index)] = np.c_[index[:, ::-1], np.full(len(index), 255)]  # B, G, R, A in memory
+        frame.planes[1].update(entries.tobytes())
+    else:
+        frame = video_frame(1, size, pix_fmt, colour=True)
+        image = frame.to_ndarray(format="rgb24")
+    planes = unpack(frame, rgb_layout(*size))
+    assert planes.y.dtype == np.uint16 and planes.layout.chroma == "444"
+    assert np.array_equal(to_rgb(planes), image)
+
+
+@pytest.mark.parametrize("pix_fmt", ["rgb48le", "rgb48be", "rgba64le", "bgra64be", "gbrp10le", "gbrp12le", "gbrp16le", "x2rgb10le"])
+def test_deep_rgb_returns_within_two_of_65535(pix_fmt):
+    frame = video_frame(1, (40, 24), pix_fmt, colour=True)
+    planes = unpack(frame, rgb_layout(40, 24))
+    wanted = frame.to_ndarray(format="rgb48le").astype(int)
+    bits = describe(pix_fmt).depth
+    levels = np.rint(wanted / 65535 * ((1 << bits) - 1))  # FFmpeg repeats or shifts bits on the way up: compare levels
+    assert np.abs(to_rgb(planes, 16) / 65535 * ((1 << bits) - 1) - levels).max() <= (2 if bits == 16 else 1)
+
+
+def test_unequal_bit_fields_are_scaled_each_by_its_own_peak():
+    frame = av.VideoFrame(4, 1, "rgb565le")
+    words = np.zeros(frame.planes[0].line_size // 2, "<u2")
+    words[:4] = [31 << 11, 63 << 5, 31, 0]
+    frame.planes[0].update(words.tobytes())
+    assert to_rgb(unpack(frame, rgb_layout(4, 1)))[0].tolist() == [[255, 0, 0], [0, 255, 0], [0, 0, 255], [0, 0, 0]]
+
+
+@pytest.mark.parametrize(("pix_fmt", "white"), [("monow", 0), ("monob", 1)])
+def test_bits_become_black_and_white(pix_fmt, white):
+    frame = av.VideoFrame(11, 2, pix_fmt)
+    memory = np.zeros((2, frame.planes[0].line_size), np.uint8)
+    memory[0, :2] = [0b10000000, 0b00100000]
+    frame.planes[0].update(memory.tobytes())
+    y = unpack(frame, Layout(11, 2, 8, "400", True)).y
+    assert y.shape == (2, 11)
+    assert y[0].tolist() == [255 if (x in (0, 10)) == bool(white) else 0 for x in range(11)]
+
+
+@pytest.mark.parametrize(("codec", "pix_fmt", "name"), [("png", "rgb24", "a.mov"), ("ffv1", "bgr0", "a.mkv"), ("gif", "rgb8", "a.gif")])
+def test_rgb_films_return_exactly(tmp_path, codec, pix_fmt, name):
+    path = make(tmp_path / name, codec=codec, pix_fmt=pix_fmt, frames=3, colour=True)
+    frames, _ = read(path)
+    for (_, planes), frame in zip(frames, plain(path), strict=True):
+        assert planes.layout.rgb
+        assert np.array_equal(to_rgb(planes), frame.to_ndarray(format="rgb24"))
+
+
+def test_packed_and_semiplanar_films(tmp_path):
+    for name, pix_fmt in (("a.mov", "yuyv422"), ("a.mkv", "nv12")):
+        path = make(tmp_path / name, codec="rawvideo", pix_fmt=pix_fmt, frames=2, colour=True)
+        frames, _ = read(path)
+        for (_, planes), frame in zip(frames, plain(path), strict=True):
+            wanted = samples(frame.reformat(format="yuv422p" if pix_fmt == "yuyv422" else "yuv420p"))
+            assert all(np.array_equal(a, b) for a, b in zip((planes.y, planes.cb, planes.cr), wanted, strict=True))
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov"])
+@pytest.mark.parametrize("times", [[0, 40, 80, 400, 410, 2000], [1000, 1040, 1060, 1500]])
+def test_variable_and_late_times_are_kept(tmp_path, name, times):
+    path = make(tmp_path / name, pts=times, time_base=MS, options={"bf": "2"})
+    frames, reader = read(path)
+    base = reader.film.time_base
+    assert [pts * base for pts, _ in frames] == [t * MS for t in times]
+
+
+def test_negative_times_are_kept(tmp_path):
+    times = [-100, -60, -20, 20]
+    path = make(tmp_path / "a.mkv", codec="ffv1", pts=times, time_base=MS, container_options={"avoid_negative_ts": "disabled"})
+    frames, reader = read(path)
+    assert [pts for pts, _ in frames] == times
+    assert reader.film.start == Fraction(-1, 10)
+    assert reader.last_end is not None and reader.last_end > Fraction(12, 100)
+
+
+def test_frames_with_bidirectional_prediction_come_in_order_of_time(tmp_path):
+    for name in ("a.mp4", "a.ts", "a.mkv"):
+        path = make(tmp_path / name, frames=20, options={"bf": "3", "g": "10"})
+        frames, reader = read(path, threads=3)
+        pts = [p for p, _ in frames]
+        assert pts == sorted(set(pts)) and len(pts) == 20
+        assert pts == [f.pts for f in plain(path)]
+        assert not reader.notes
+
+
+def test_times_that_avi_does_not_hold_are_derived_in_step(tmp_path):
+    path = make(tmp_path / "a.avi", frames=20, options={"bf": "3", "g": "10"})
+    frames, reader = read(path)
+    assert [p * reader.film.time_base for p, _ in frames] == [Fraction(i, 25) for i in range(20)]
+    assert reader.notes == ["20 frames without a time: it was derived"]
+
+
+def test_a_bare_stream_counts_from_zero_at_its_rate(tmp_path):
+    path = make(tmp_path / "a.h264", container="h264", frames=12, rate=Fraction(30000, 1001), options={"bf": "2"})
+    frames, reader = read(path)
+    times = [p * reader.film.time_base for p, _ in frames]
+    assert len(times) == 12 and times[0] == 0
+    assert all(abs(t - i * Fraction(1001, 30000)) < Fraction(1, 1000) for i, t in enumerate(times))
+    assert reader.notes
+
+
+class Told:
+    """A frame as far as the clock looks at it."""
+
+    def __init__(self, pts: int | None, duration: int = 0) -> None:
+        self.pts, self.duration = pts, duration
+
+
+def clock_of(tmp_path):
+    return Clock(probe(make(tmp_path / "a.mkv", frames=1)))  # time base 1/1000, 40 a frame
+
+
+def test_repeated_times_move_by_the_least(tmp_path):
+    clock = clock_of(tmp_path)
+    assert [clock.stamp(Told(t)) for t in (0, 40, 40, 40, 120, 110, 160)] == [0, 40, 41, 42, 120, 121, 160]
+    assert clock.notes == ["3 frames with a repeated or falling time: moved by the least"]
+
+
+def test_a_missing_time_follows_the_frame_before(tmp_path):
+    clock = clock_of(tmp_path)
+    assert [clock.stamp(Told(t, 20)) for t in (100, None, None, 160)] == [100, 120, 140, 160]
+
+
+def test_a_clock_that_starts_afresh_is_joined(tmp_path):
+    clock = clock_of(tmp_path)
+    assert [clock.stamp(Told(t)) for t in (90000, 90040, 0, 40, 80)] == [90000, 90040, 90080, 90120, 90160]
+    assert any("jump back" in note for note in clock.notes)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.mpg", "a.avi"])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_piece_is_exactly_the_frames_between(tmp_path, name, threads):
+    codec = {"a.mpg": "mpeg2video", "a.avi": "mpeg4"}.get(name, "libx264")
+    path = make(
+        tmp_path / name, codec=codec, size=(64, 64), frames=60, options={"g": "10", "bf": "2"}, audio=[] if name == "a.avi" else ["mp2"]
+    )
+    film = probe(path)
+    everything, _ = read(path)
+    base = film.time_base
+    for first, last in ((0, 60), (7, 31), (30, 31), (45, 60)):
+        start = everything[first][0] * base - film.start
+        end = everything[last][0] * base - film.start if last < 60 else None
+        piece, reader = read(path, start=start, end=end, threads=threads)
+        assert [p for p, _ in piece] == [p for p, _ in everything[first:last]]
+        assert all(np.array_equal(a.y, b.y) for (_, a), (_, b) in zip(piece, everything[first:last], strict=True))
+        assert not reader.damage
+
+
+def test_open_groups_of_pictures_give_every_frame_of_a_piece(tmp_path):
+    path = make(tmp_path / "a.mkv", frames=60, options={"g": "10", "bf": "2", "x264-params": "open-gop=1:scenecut=0"})
+    film = probe(path)
+    everything, _ = read(path)
+    for first in range(18, 34):
+        piece, _ = read(path, start=everything[first][0] * film.time_base, end=everything[first + 3][0] * film.time_base)
+        assert [p for p, _ in piece] == [p for p, _ in everything[first : first + 3]]
+        assert all(np.array_equal(a.y, b.y) for (_, a), (_, b) in zip(piece, everything[first:], strict=False))
+
+
+def test_a_piece_of_a_bare_stream_is_found_without_seeking(tmp_path):
+    path = make(tmp_path / "a.h264", container="h264", frames=20)
+    piece, _ = read(path, start=Fraction(10, 25), end=Fraction(12, 25))
+    assert len(piece) == 2
+
+
+def test_a_piece_beyond_the_end_is_empty(tmp_path):
+    assert read(make(tmp_path / "a.mp4", frames=5), start=Fraction(100))[0] == []
+
+
+def test_interlaced_frames_come_as_they_are_or_made_progressive(tmp_path):
+    path = make(tmp_path / "a.mkv", size=(64, 64), frames=8, interlaced="tff", colour=True)
+    plainly, _ = read(path)
+    assert plainly[0][1].layout.fields == "tff"
+    frames, _ = read(path, deinterlace=True)
+    assert [p for p, _ in frames] == [p for p, _ in plainly]
+    assert all(planes.layout.fields == "progressive" for _, planes in frames)
+    assert any(not np.array_equal(a.y, b.y) for (_, a), (_, b) in zip(frames, plainly, strict=True))
+    assert all(np.array_equal(a.y[::2], b.y[::2]) for (_, a), (_, b) in zip(frames, plainly, strict=True))  # the first field stays
+
+
+def test_progressive_films_are_not_touched_by_deinterlacing(tmp_path):
+    path = make(tmp_path / "a.mkv", frames=3)
+    assert all(np.array_equal(a.y, b.y) for (_, a), (_, b) in zip(read(path, deinterlace=True)[0], read(path)[0], strict=True))
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mkv", "libx264"), ("a.mkv", "ffv1"), ("a.webm", "libvpx-vp9"), ("a.ts", "libx264")])
+def test_a_truncated_film_gives_what_is_there_and_shows_what_is_missing(tmp_path, name, codec):
+    path = make(tmp_path / name, codec=codec, frames=75)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    frames, reader = read(path)
+    assert 5 < len(frames) < 70
+    assert reader.last_end is not None
+    if name != "a.ts":  # a transport stream does not declare its length
+        assert reader.film.duration is not None and reader.film.duration - reader.last_end > 1
+        assert reader.missing > 1
+
+
+def test_a_whole_film_misses_nothing(tmp_path):
+    for name in ("a.mkv", "a.mp4", "a.ts", "a.avi"):
+        _, reader = read(make(tmp_path / name, frames=30, audio=["mp2"]))
+        assert reader.missing < Fraction(1, 10) and reader.lost == reader.flawed == 0 and reader.damage == []
+
+
+def spoil(path: Path, share: float = 0.05) -> Path:
+    """Overwrite a piece in the middle with noise."""
+    data = bytearray(path.read_bytes())
+    noise = random.Random(3)
+    for place in range(len(data) // 2, len(data) // 2 + int(len(data) * share)):
+        data[place] = noise.randrange(256)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt"),
+    [
+        ("a.mkv", "ffv1", "yuv420p"),
+        ("a.mov", "prores_ks", "yuv422p10le"),
+        ("a.mkv", "libx264", "yuv420p"),
+        ("a.mpg", "mpeg2video", "yuv420p"),
+    ],
+)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_film_damaged_in_the_middle_goes_on_to_its_end(tmp_path, name, codec, pix_fmt, threads):
+    path = make(tmp_path / name, codec=codec, pix_fmt=pix_fmt, size=(64, 64), frames=75)
+    whole, _ = read(path)
+    frames, reader = read(spoil(path), threads=threads)
+    assert 30 < len(frames) <= 75
+    assert frames[-1][0] == whole[-1][0]
+    assert reader.lost + reader.flawed > 0 and reader.damage
+    pts = [p for p, _ in frames]
+    assert pts == sorted(set(pts))
+
+
+def test_a_frame_that_ffmpeg_drops_in_silence_counts_as_lost(tmp_path):
+    source, path = make(tmp_path / "a.mkv", frames=30, options={"g": "10", "bf": "0", "x264-params": "scenecut=0"}), tmp_path / "b.mkv"
+    with av.open(str(source)) as given, av.open(str(path), "w") as out:
+        stream = out.add_stream_from_template(given.streams.video[0])
+        for number, packet in enumerate(given.demux(video=0)):
+            if packet.size and number > 0:  # the first key frame is gone: frames 1 to 9 cannot be shown
+                packet.stream = stream
+                out.mux(packet)
+    frames, reader = read(path)
+    assert len(frames) + reader.lost + reader.flawed == 29 and reader.damage
+
+
+def test_the_list_of_damage_stays_short(tmp_path):
+    path = make(tmp_path / "a.mov", codec="prores_ks", pix_fmt="yuv422p10le", frames=60)
+    frames, reader = read(spoil(path, 0.45))
+    assert reader.lost > 21
+    assert len(reader.damage) == 21 and reader.damage[-1] == f"and {reader.lost + reader.flawed - 20} more"
+    assert len(frames) == 60 - reader.lost
+
+
+def test_a_change_of_size_is_refused_with_its_place(tmp_path):
+    parts = [make(tmp_path / f"{w}.h264", container="h264", size=(w, 48), frames=4) for w in (64, 96)]
+    path = tmp_path / "both.h264"
+    path.write_bytes(b"".join(p.read_bytes() for p in parts))
+    with pytest.raises(InputError, match="64x48 to 96x48"):
+        read(path)
+
+
+def test_the_second_video_track_is_left_alone(tmp_path):
+    path = make(tmp_path / "a.mkv", frames=6, second_video="mjpeg", audio=["aac"], subtitles=["subrip"], cover=False)
+    frames, _ = read(path)
+    assert len(frames) == 6
+    assert all(np.array_equal(p.y, samples(f)[0]) for (_, p), f in zip(frames, plain(path), strict=True))
+
+
+def test_a_video_track_behind_the_sound_is_read_to_its_last_frame(tmp_path):
+    source, path = make(tmp_path / "a.mkv", frames=20, audio=["aac"], options={"bf": "3"}), tmp_path / "b.mkv"
+    with av.open(str(source)) as given, av.open(str(path), "w") as out:
+        streams = {1: out.add_stream_from_template(given.streams[1]), 0: out.add_stream_from_template(given.streams[0])}
+        for packet in given.demux():
+            if packet.size:
+                packet.stream = streams[packet.stream_index]
+                out.mux(packet)
+    assert probe(path).video.index == 1
+    assert len(read(path, threads=3)[0]) == 20
+
+
+def test_a_sample_is_spread_sorted_and_owned(tmp_path):
+    path = make(tmp_path / "a.mp4", frames=100, options={"g": "5"})
+    pictures = sample(probe(path), most=8)
+    assert len(pictures) == 8
+    assert all(p.y.flags.owndata for p in pictures)
+    lumas = [f.to_ndarray()[:48] for f in plain(path)]
+    places = [next(i for i, luma in enumerate(lumas) if np.array_equal(p.y, luma)) for p in pictures]
+    assert places == sorted(set(places)) and places[0] < 15 and places[-1] > 80
+
+
+def test_few_key_frames_are_filled_up_and_bare_streams_are_sampled_too(tmp_path):
+    assert len(sample(probe(make(tmp_path / "a.mp4", frames=64, options={"g": "250"})), most=16)) >= 8
+    assert len(sample(probe(make(tmp_path / "a.h264", container="h264", frames=20)), most=16)) == 16
+
+
+def test_sampling_order_is_spread_from_the_beginning():
+    assert sorted(_coarse_to_fine(13)) == list(range(13))
+    assert _coarse_to_fine(8)[:4] == [0, 4, 2, 6]
+    assert _coarse_to_fine(1) == [0]
+
+
+@pytest.mark.skipif(not CLIPS.exists(), reason="shared clips are not here")
+@pytest.mark.parametrize(
+    "name", ["x_hdr10_pq_bt2020_derived.mp4", "x_hevc_10bit_tiny.mp4", "x_interlaced_tff_derived.mpg", "x_rotated90_tiny.mov"]
+)
+def test_the_odd_clips_are_read_bit_for_bit(name):
+    frames, reader = read(CLIPS / name)
+    expected = plain(CLIPS / name)
+    assert [p for p, _ in frames] == [f.pts for f in expected]
+    for (_, planes), frame in zip(frames, expected, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip((planes.y, planes.cb, planes.cr), samples(frame), strict=True))
+    assert not reader.damage and not reader.notes
