@@ -267,3 +267,29 @@ def test_nothing_of_the_film_is_lost(case: Case, tmp_path: Path):
         assert [digest for _, digest in after] == [digest for _, digest in before]
     assert differences(expected(film, source, result), manifest(out), case.unlike, moved) == {}
     assert result.layout.depth == encoding.layout.depth
+
+
+@pytest.mark.parametrize("out", ["o.mkv", "o.mp4"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x_hdr10_pq_bt2020_derived.mp4",
+        "x_hevc_10bit_tiny.mp4",
+        "x_interlaced_tff_derived.mpg",
+        "x_rotated90_tiny.mov",
+        "x_rotated_vfr_phone.mp4",
+    ],
+)
+def test_nothing_of_a_real_film_is_lost(name: str, out: str, tmp_path: Path):
+    source = CLIPS / name
+    if not source.exists():
+        pytest.skip("needs the shared clips")
+    film, target = probe(source), tmp_path / out
+    colour(film, target, Request(codec="hevc" if film.hdr else "h264", preset="ultrafast", lossless=True, threads=2), tmp_path)
+    result = probe(target)
+    before, after = frames_of(film), frames_of(result)
+    slack = Fraction(0) if out == "o.mp4" else MS / 2
+    assert [digest for _, digest in after] == [digest for _, digest in before]
+    assert all(abs(a - b) <= slack for (a, _), (b, _) in zip(after, before, strict=True))
+    assert differences(expected(film, source, result), manifest(target), (), Fraction(0)) == {}
+    assert result.hdr == film.hdr

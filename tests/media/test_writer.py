@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from vidcolor.errors import OutputError
 from vidcolor.media.encoding import Encoding, Request, plan_encoding
+from vidcolor.media.formats import describe, name_of
 from vidcolor.media.probe import Film, Stream
-from vidcolor.media.writer import SegmentWriter, read_header, read_packets
+from vidcolor.media.unpack import from_rgb, rgb_layout, to_rgb, unpack
+from vidcolor.media.writer import SegmentWriter, make_picture, plane_view, read_header, read_packets
 from vidcolor.planes import Layout, Planes
 
 
@@ -73,3 +77,73 @@ def test_a_segment_cut_short_is_told(tmp_path):
         list(read_packets(tmp_path / "0.seg"))
     with pytest.raises(OutputError, match="cut short"):
         read_header(tmp_path / "0.seg")
+
+
+@pytest.mark.parametrize(("pix_fmt", "written"), [("rgb24", "bgr0"), ("gbrp10le", "gbrp10le"), ("rgb48le", "gbrp16le")])
+def test_rgb_comes_back_as_it_was(pix_fmt: str, written: str):
+    layout = rgb_layout(32, 24)
+    depth = describe(written).depth
+    rgb = np.random.default_rng(3).integers(0, 1 << depth, (24, 32, 3)).astype(np.uint8 if depth == 8 else np.uint16)
+    planes = from_rgb(rgb, (1 << depth) - 1, layout)
+    picture = make_picture(planes, encoding_for(film_of(layout, pix_fmt), codec="ffv1"))
+    assert picture.format.name == written
+    back = to_rgb(unpack(picture, layout), depth)
+    assert np.abs(back.astype(int) - rgb).max() <= 1
+
+
+@pytest.mark.parametrize(("held", "taken"), [(8, 10), (10, 10), (12, 10), (9, 16)])
+def test_codes_are_shifted_exactly_and_rounded_once(held: int, taken: int):
+    source, target = Layout(8, 4, held, "444"), Layout(8, 4, taken, "444")
+    planes = planes_of(source)
+    picture = make_picture(planes, Encoding("matroska", "ffv1", name_of(target), target, {}, 1))
+    for number, codes in enumerate((planes.y, planes.cb, planes.cr)):
+        assert codes is not None
+        wide = codes.astype(int)
+        expected = wide << (taken - held) if taken >= held else np.minimum(np.rint(wide / (1 << (held - taken)) + 1e-9), (1 << taken) - 1)
+        assert np.array_equal(plane_view(picture, number, target), expected)
+
+
+def test_grey_gets_neutral_chroma():
+    layout = Layout(64, 48, 10, "400")
+    encoding = encoding_for(film_of(layout, "gray10le"))
+    picture = make_picture(planes_of(layout), encoding)
+    assert {int(code) for number in (1, 2) for code in np.unique(plane_view(picture, number, encoding.layout))} == {512}
+
+
+def test_a_full_disk_is_one_clear_line_and_leaves_nothing(tmp_path):
+    layout = Layout(64, 48, chroma="400")
+    film = film_of(layout)
+    writer = SegmentWriter(tmp_path / "0.seg", film, encoding_for(film, codec="ffv1"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(OutputError, match=r"0\.seg: cannot be written: File too large") as error:
+            for number in range(20):
+                writer.write(number, planes_of(layout, number))
+            writer.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+class FailingEncoder:
+    def encode(self, frame: object) -> list[object]:
+        raise av.error.ExternalError(0, "out of luck")
+
+
+def test_an_encoder_that_fails_midway_is_an_output_error(tmp_path):
+    layout = Layout(64, 48, chroma="400")
+    film = film_of(layout)
+    writer = SegmentWriter(tmp_path / "0.seg", film, encoding_for(film, preset="ultrafast"))
+    writer.write(0, planes_of(layout))
+    writer._encoder = FailingEncoder()  # type: ignore[assignment]
+    with pytest.raises(OutputError, match="libx264 failed: out of luck"):
+        writer.write(1, planes_of(layout))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_an_output_error(tmp_path):
+    film = film_of(Layout(64, 48, chroma="400"))
+    with pytest.raises(OutputError, match="No such file"):
+        SegmentWriter(tmp_path / "none" / "0.seg", film, encoding_for(film))

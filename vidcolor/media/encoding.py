@@ -15,7 +15,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from vidcolor.errors import UsageError
 from vidcolor.media import hdr
-from vidcolor.media.codecs import ALIASES, CODERS, CONTAINERS, DEFAULT_CODEC, Coder
+from vidcolor.media.codecs import ALIASES, CODERS, CONTAINERS, DEFAULT_CODEC, HELD, Coder
 from vidcolor.media.formats import PixelFormat, describe
 from vidcolor.media.probe import Film
 from vidcolor.planes import SUBSAMPLING, Chroma, Layout
@@ -149,17 +149,17 @@ def _coder(word: str) -> tuple[str, Coder]:
 
 
 def _offered(coder: Coder) -> list[PixelFormat]:
-    """The encoder's planar formats without alpha: those that planes go into by one copy."""
-    return [pixels for video in av.Codec(coder.name, "w").video_formats or [] if (pixels := _planar(video.name))]
+    """The encoder's formats that planes go into by one copy: planar, without alpha."""
+    return [pixels for video in av.Codec(coder.name, "w").video_formats or [] if (pixels := _writable(video.name))]
 
 
-def _planar(name: str) -> PixelFormat | None:
+def _writable(name: str) -> PixelFormat | None:
     try:
         pixels = describe(name)
     except ValueError:
         return None
     plain = pixels.packing == "planar" and not (pixels.alpha or pixels.big_endian or pixels.shift or name.startswith(("yuvj", "gray")))
-    return pixels if plain else None
+    return pixels if plain or name == "bgr0" else None  # FFV1 knows 8-bit RGB as bgr0 only
 
 
 def _pixel_format(film: Film, name: str, coder: Coder, request: Request, notes: list[str]) -> PixelFormat:
@@ -183,17 +183,12 @@ def _pixel_format(film: Film, name: str, coder: Coder, request: Request, notes: 
     else:
         chosen = max((p for p in deep if _takes_size(coder, p, film.layout)), key=lambda p: (_chroma_samples(p.chroma), -p.depth))
         notes.append(f"{coder.name} has no {_dotted(chroma)} chroma: {_dotted(chosen.chroma)}")
-    if chroma == "400" or chosen.chroma != chroma:
-        _say_chroma(film, coder, chosen, wanted[0], notes)
-    return chosen
-
-
-def _say_chroma(film: Film, coder: Coder, chosen: PixelFormat, first: str, notes: list[str]) -> None:
     odd = film.layout.width % 2 or film.layout.height % 2
-    if odd and chosen.chroma != first:
-        notes.append(f"{coder.name} takes odd sizes as {_dotted(chosen.chroma)} only")
-    elif film.layout.rgb:
+    if film.layout.rgb:
         notes.append(f"RGB is written as YUV {_dotted(chosen.chroma)} ({chosen.name})")
+    elif odd and fitting and chosen.chroma != wanted[0]:
+        notes.append(f"{coder.name} takes odd sizes as {_dotted(chosen.chroma)} only")
+    return chosen
 
 
 def _asked_format(film: Film, coder: Coder, offered: list[PixelFormat], asked: str, notes: list[str]) -> PixelFormat:
@@ -298,6 +293,9 @@ def _refuse_variable_rate(film: Film, out: Path) -> None:
 
 def _try_out(film: Film, encoding: Encoding, name: str, out: Path) -> None:
     """Open encoder and container for real, in memory: nothing else tells what they take."""
+    container = encoding.container
+    if container in HELD and name.split("_")[0] not in HELD[container]:
+        raise UsageError(f"{out.name}: the container {container} does not hold {name}; use .mkv")
     try:
         open_encoder(film, encoding)
     except (av.FFmpegError, ValueError) as error:
@@ -308,7 +306,7 @@ def _try_out(film: Film, encoding: Encoding, name: str, out: Path) -> None:
             configure(cast(VideoCodecContext, trial.add_stream(encoding.codec, film.rate or 25).codec_context), film, encoding)
             trial.start_encoding()
     except (av.FFmpegError, ValueError) as error:
-        raise UsageError(f"{out.name}: the container {encoding.container} does not hold {name} ({reason(error)}); use .mkv") from None
+        raise UsageError(f"{out.name}: the container {container} does not hold {name} ({reason(error)}); use .mkv") from None
 
 
 def reason(error: Exception) -> str:

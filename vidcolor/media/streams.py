@@ -48,10 +48,11 @@ def plan_streams(film: Film, out: Path, encoding: Encoding, drop_unsupported: bo
                 copied.append(other)
             else:
                 dropped.append((other, why))
+        notes += _losses(film, encoding, source, copied)
     if dropped and not drop_unsupported:
         told = "; ".join(f"stream {stream.index} ({stream.kind}, {stream.codec}): {why}" for stream, why in dropped)
-        raise UsageError(f"{out.name} cannot hold all of {film.path.name}: {told}. Use .mkv, or --drop-unsupported to go on without")
-        notes += _losses(film, encoding, source, copied)
+        help_ = "use" if encoding.container == "matroska" else "use .mkv, or"
+        raise UsageError(f"{out.name} cannot hold all of {film.path.name}: {told}; {help_} --drop-unsupported to go on without")
     return StreamPlan(tuple(copied), tuple(dropped), tuple(notes))
 
 

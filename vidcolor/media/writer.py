@@ -127,7 +127,7 @@ class SegmentWriter:
             self.abort()
         except OSError:  # closing a full disk's file fails again: the first failure is the one to tell
             self._part.unlink(missing_ok=True)
-        what = "cannot be written" if type(error).__mro__[1] is OSError or type(error) is OSError else f"{self._encoding.codec} failed"
+        what = f"{self._encoding.codec} failed" if isinstance(error, av.FFmpegError) else "cannot be written"
         return OutputError(f"{self._path}: {what}: {reason(error)}")
 
 
@@ -173,30 +173,32 @@ def _cut_short(path: Path) -> OutputError:
 
 def make_picture(planes: Planes, encoding: Encoding) -> av.VideoFrame:
     """Planes as a frame of the encoder: one copy, depth shifted where it differs."""
-    layout = encoding.layout
+    layout, form = encoding.layout, describe(encoding.pix_fmt)
     picture = av.VideoFrame(layout.width, layout.height, encoding.pix_fmt)
-    if encoding.pix_fmt.startswith("gbr"):
-        codes = to_rgb(planes, describe(encoding.pix_fmt).depth)
-        sources: list[Codes | None] = [codes[..., channel] for channel in (1, 2, 0)]
-    else:
-        sources = [planes.y, planes.cb, planes.cr]
-    for number, source in enumerate(sources):
+    if form.rgb:
+        rgb = to_rgb(planes, form.depth)
+        for place, channel in enumerate(form.order.replace("x", "")):
+            target = plane_view(picture, 0, layout)[..., place] if form.packing == "packed" else plane_view(picture, place, layout)
+            np.copyto(target, rgb[..., "rgb".index(channel)])
+        return picture
+    for number, source in enumerate((planes.y, planes.cb, planes.cr)):
         target = plane_view(picture, number, layout)
         if source is None:
             target[:] = layout.chroma_codes[0]
-        elif encoding.pix_fmt.startswith("gbr"):
-            np.copyto(target, source)
         else:
             _copy(source, planes.layout, target, layout)
     return picture
 
 
 def plane_view(picture: av.VideoFrame, number: int, layout: Layout) -> Codes:
-    """A writable view of one plane of a frame, without the padding of its lines."""
+    """A writable view of one plane of a frame, without the padding of its lines; (height, width, samples) for packed formats."""
+    form = describe(picture.format.name)
     plane = picture.planes[number]
-    dtype = np.uint8 if describe(picture.format.name).depth == 8 else np.uint16
+    dtype = np.uint8 if form.depth == 8 else np.uint16
     lines: Any = np.frombuffer(cast(Any, plane), dtype).reshape(-1, plane.line_size // np.dtype(dtype).itemsize)
-    height, width = (layout.height, layout.width) if number == 0 or picture.format.name.startswith("gbr") else layout.chroma_shape
+    height, width = (layout.height, layout.width) if number == 0 or form.rgb else layout.chroma_shape
+    if form.packing == "packed":
+        lines = lines.reshape(len(lines), -1, len(form.order))
     return lines[:height, :width]  # type: ignore[no-any-return]
 
 
