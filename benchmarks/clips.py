@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import metrics, steadiness
-from benchmarks.generators import Point, Source
+from benchmarks.generators import Point, Source, paint
 from benchmarks.sheets import save
-from vidcolor.chroma import fit_rgb, upsample
 from vidcolor.frames import Frame, Work
 from vidcolor.media.probe import probe
 from vidcolor.media.reader import Reader, sample
@@ -89,17 +88,15 @@ def colour(clip: Clip, source: Source, point: Point, steady: str) -> list[Halves
     """Chroma (2, H, W) of each frame by the program's own stages; `steady` is "off" or "causal"."""
     session = source.open(1, *clip.luma[0].shape)
     stage = Colorize(session, Setting(*point), batch=1, steady=Steady() if steady == "causal" else None)
-    return [paint(frame.work) for frame in stage.run(grey_frames(clip.luma, clip.shots))]
+    return [painted(frame.work) for frame in stage.run(grey_frames(clip.luma, clip.shots))]
 
 
-def paint(work: Work) -> Halves:
-    """Chroma at work size by the program's own path, float16."""
+def painted(work: Work) -> Halves:
+    """Chroma (2, H, W) of a coloured frame at work size."""
     assert work.chroma is not None
     height, width = work.chroma.shape[1:]
-    low = cv2.resize(work.luma, (width, height), interpolation=cv2.INTER_AREA)
-    cb, cr = upsample(work.chroma, np.asarray(low, np.float32), work.luma)
-    fit_rgb(cb, cr, 1 / np.maximum(work.luma, 1e-6), 1 / np.maximum(1 - work.luma, 1e-6), "bt709")
-    return np.stack([cb, cr]).astype(np.float16)
+    low = np.asarray(cv2.resize(work.luma, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+    return paint(work.luma, low, work.chroma).astype(np.float16)
 
 
 def compare(clip: Clip, versions: dict[str, list[Halves]]) -> dict[str, dict[str, float]]:

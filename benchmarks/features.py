@@ -9,6 +9,7 @@ import importlib.util
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -68,7 +69,7 @@ class Lite2(nn.Module):
         x = self.stem((rgb - 127) / 128)
         for block in self.blocks:
             x = block(x)
-        return x
+        return cast(Tensor, x)
 
 
 def shrink(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

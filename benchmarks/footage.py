@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
 
 import av
 import cv2
 import numpy as np
-from av.audio.stream import AudioStream
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 SOURCE = Path(__file__).resolve().parents[2] / "shared" / "data" / "clips" / "bw_new_york_drive_1940s.mp4"
@@ -32,9 +29,9 @@ def make(source: Path, folder: Path, width: int, height: int, frames: int) -> Pa
     part = target.with_suffix(".part.mp4")
     planes, rate = read_luma(source)
     with av.open(str(part), "w") as writer:
-        video = cast(VideoStream, writer.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "16"}))
+        video = writer.add_stream("libx264", rate=rate, options={"preset": "veryfast", "crf": "16"})
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
-        audio = cast(AudioStream, writer.add_stream("aac", rate=SAMPLE_RATE, layout="stereo"))
+        audio = writer.add_stream("aac", rate=SAMPLE_RATE, layout="stereo")
         for number, plane in enumerate(back_and_forth(planes, frames)):
             frame = av.VideoFrame(width, height, "yuv420p")
             enlarged = np.asarray(cv2.resize(crop(plane, width, height), (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)

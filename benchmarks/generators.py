@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vidcolor import backends, networks
 from vidcolor.backends.base import Arrays, Precision, Session
+from vidcolor.chroma import fit_rgb, upsample
 
 Floats = NDArray[np.float32]
 
@@ -105,6 +106,14 @@ def ask(source: Source, luma: Floats, points: Sequence[Point]) -> list[Floats]:
     session = source.open(1, *luma.shape)
     inputs = {"luma": luma[None, None], "hints": np.zeros((1, 3, *luma.shape), np.float32)}
     return [session.run(inputs | {"temperature": single(p.temperature), "tilt": single(p.tilt)})["chroma"][0] for p in points]
+
+
+def paint(luma: Floats, low: Floats, chroma: Floats) -> Floats:
+    """Chroma (2, H, W) of a picture by the program's own path: guided by luma (H, W) and (h, w), then drawn into RGB."""
+    cb, cr = upsample(chroma, low, luma)
+    below, above = (np.reciprocal(np.maximum(room, np.float32(1e-6))) for room in (luma, 1 - luma))
+    fit_rgb(cb, cr, below, above, "bt709")
+    return np.stack([cb, cr])
 
 
 def single(number: float) -> Floats:

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from benchmarks import metrics
 from benchmarks.features import SAMPLES
 from benchmarks.features import shrink as prepare_picture
-from benchmarks.generators import Point, Source, ask
+from benchmarks.generators import Point, Source, ask, paint
 from benchmarks.sheets import save
-from vidcolor.chroma import fit_rgb, upsample
 from vidcolor.planes import Box, Layout, Planes, shrink, work_size
 from vidcolor.stages.colorize import amplify
 
@@ -38,7 +37,7 @@ class Photo:
 
 def load(path: Path, subset: str = "all", limit: int | None = None) -> list[Photo]:
     """Photos of a tar file in its order, short side 256; `limit` counts after the subset was taken."""
-    without, photos = SUBSETS[subset], []
+    without, photos = SUBSETS[subset], list[Photo]()
     with tarfile.open(path) as tar:
         for member in tar:
             if not member.name.endswith((".jpg", ".png")) or (without and without in member.name):
@@ -63,13 +62,6 @@ def look(rgb: NDArray[np.uint8]) -> tuple[Floats, Floats]:
     rows, columns = work_size(box, SHORT_SIDE)
     seen = shrink(planes, box, (rows, columns))
     return seen, np.asarray(cv2.resize(seen, (columns // 4, rows // 4), interpolation=cv2.INTER_AREA), np.float32)
-
-
-def paint(luma: Floats, low: Floats, chroma: Floats) -> Floats:
-    """Chroma (2, H, W) of the picture by the program's own path: guided upsampling, then drawn into RGB."""
-    cb, cr = upsample(chroma, low, luma)
-    fit_rgb(cb, cr, 1 / np.maximum(luma, 1e-6), 1 / np.maximum(1 - luma, 1e-6), "bt709")
-    return np.stack([cb, cr])
 
 
 class Judge(Protocol):

@@ -30,7 +30,7 @@ def flow(frame: Floats, other: Floats) -> Floats:
     """Motion (H, W, 2) of luma in [0, 1]: frame(x) looks like other(x + motion(x)). Dense inverse search (Kroeger et al. 2016)."""
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     first, second = (np.asarray(np.rint(np.clip(x, 0, 1) * 255), np.uint8) for x in (frame, other))
-    return np.asarray(search.calc(first, second, None), np.float32)
+    return np.asarray(search.calc(first, second, np.zeros((*frame.shape, 2), np.float32)), np.float32)
 
 
 def trace(frame: Floats, earlier: Floats) -> Path:
@@ -42,16 +42,22 @@ def trace(frame: Floats, earlier: Floats) -> Path:
     height, width = frame.shape
     back, forth = flow(frame, earlier), flow(earlier, frame)
     places = np.stack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), -1) + back
-    returned = cv2.remap(forth, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    returned = bring(forth, places)
     apart, length = square(back + returned), square(back) + square(returned)
-    slopes = np.stack(np.gradient(back, axis=(0, 1)))
+    down, across = np.gradient(back, axis=(0, 1))
     inside = (places >= 0).all(-1) & (places[..., 0] <= width - 1) & (places[..., 1] <= height - 1)
     agreed = apart <= 0.01 * length + 0.5
-    smooth = np.square(slopes).sum((0, -1)) <= 0.01 * square(back) + 0.002
+    smooth = square(down) + square(across) <= 0.01 * square(back) + 0.002
     return Path(places, inside & agreed & smooth)
 
 
-def square(vectors: Floats) -> Floats:
+def bring(plane: Floats, places: Floats) -> Floats:
+    """Values (H, W, C) read at `places` (H, W, 2), linear; the border goes on outside."""
+    across, down = (np.ascontiguousarray(places[..., i]) for i in (0, 1))
+    return np.asarray(cv2.remap(plane, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
+def square(vectors: Any) -> Floats:
     """Squared length of the vectors of the last axis."""
     return np.asarray(np.square(vectors).sum(-1), np.float32)
 
@@ -64,7 +70,7 @@ def warp_error(chroma: Array, earlier: Array, path: Path) -> float | None:
     if not path.visible.any():
         return None
     stacked = np.ascontiguousarray(np.moveaxis(earlier.astype(np.float32), 0, -1))
-    moved = cv2.remap(stacked, path.places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    moved = bring(stacked, path.places)
     return float(np.square(np.moveaxis(chroma, 0, -1) - moved, dtype=np.float64)[path.visible].mean())
 
 

@@ -20,7 +20,7 @@ from benchmarks import command, results
 
 def spread(values: Sequence[float]) -> dict[str, float]:
     """Median and quartiles (inclusive); of a single value, that value."""
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else [values[0]] * 3
     return {"median": round(middle, 4), "q1": round(low, 4), "q3": round(high, 4)}
 
 
@@ -29,29 +29,25 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     clip = command.prepare(args)
     target = args.work / "throughput.mp4"
     ours_words = command.vidcolor(clip, target, args)
-    plain = ["--preset", args.preset, "--crf", f"{args.crf:g}", "--threads", str(args.threads)]
-    plain_words = [sys.executable, "-m", "benchmarks.transcode", str(clip), str(target), *plain]
-    pairs, report = [], dict[str, Any]()
+    same = ["--preset", args.preset, "--crf", f"{args.crf:g}", "--threads", str(args.threads)]
+    plain_words = [sys.executable, "-m", "benchmarks.transcode", str(clip), str(target), *same]
+    ours, plain_seconds, report = list[float](), list[float](), dict[str, Any]()
     for number in range(args.pairs):
-        order = (ours_words, plain_words) if number % 2 == 0 else (plain_words, ours_words)
-        seconds = {}
-        for words in order:
+        for mine in (True, False) if number % 2 == 0 else (False, True):
+            words = ours_words if mine else plain_words
             took, said = command.timed(words)
             if said["frames"] != args.frames:
                 raise RuntimeError(f"{' '.join(words)}: wrote {said['frames']} of {args.frames} frames")
-            seconds[words is ours_words] = took
-            report = said if words is ours_words else report
-        pairs.append(
-            {"ours": round(seconds[True], 3), "transcode": round(seconds[False], 3), "first": "ours" if number % 2 == 0 else "transcode"}
-        )
-        print(f"pair {number + 1}: ours {seconds[True]:.1f} s, transcode {seconds[False]:.1f} s", file=sys.stderr)
+            (ours if mine else plain_seconds).append(round(took, 3))
+            report = said if mine else report
+        print(f"pair {number + 1}: ours {ours[-1]:.1f} s, transcode {plain_seconds[-1]:.1f} s", file=sys.stderr)
     target.unlink()
     keys = ("frames", "frames_colored", "seconds", "first_packet", "network", "device", "precision")
     return command.describe(args, clip) | {
         "report": {key: report[key] for key in keys},
-        "pairs": pairs,
-        "ratio": spread([pair["transcode"] / pair["ours"] for pair in pairs]),  # type: ignore[operator]
-        "fps": {side: spread([args.frames / pair[side] for pair in pairs]) for side in ("ours", "transcode")},  # type: ignore[operator]
+        "seconds": {"ours": ours, "transcode": plain_seconds},
+        "ratio": spread([plain / own for own, plain in zip(ours, plain_seconds, strict=True)]),
+        "fps": {"ours": spread([args.frames / s for s in ours]), "transcode": spread([args.frames / s for s in plain_seconds])},
     }
 
 

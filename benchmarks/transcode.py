@@ -21,9 +21,11 @@ def transcode(source: Path, target: Path, codec: str = "libx264", preset: str = 
         video = reader.streams.video[0]
         video.thread_type = "AUTO"
         video.codec_context.thread_count = threads
-        encoder = cast(VideoStream, writer.add_stream(codec, rate=video.average_rate, options={"preset": preset, "crf": f"{crf:g}"}))
+        options = {"preset": preset, "crf": f"{crf:g}"}
+        encoder = cast(VideoStream, writer.add_stream(codec, rate=video.average_rate, options=options))
         encoder.width, encoder.height, encoder.pix_fmt = video.width, video.height, video.pix_fmt
-        encoder.codec_context.time_base = video.time_base
+        if video.time_base is not None:
+            encoder.codec_context.time_base = video.time_base
         encoder.codec_context.thread_count = threads
         copies = {track.index: writer.add_stream_from_template(track) for track in reader.streams.audio}
         for packet in reader.demux(video, *reader.streams.audio):
@@ -32,7 +34,7 @@ def transcode(source: Path, target: Path, codec: str = "libx264", preset: str = 
                     packet.stream = copies[packet.stream.index]
                     writer.mux(packet)
                 continue
-            for frame in packet.decode():
+            for frame in cast(list[av.VideoFrame], packet.decode()):
                 frame.pict_type = av.video.frame.PictureType.NONE
                 writer.mux(encoder.encode(frame))
                 frames += 1

@@ -80,9 +80,9 @@ def test_a_childs_time_counts_from_its_start_and_its_last_line_is_the_report() -
 
 def test_a_failing_child_is_a_failure_that_names_its_last_words() -> None:
     words = [sys.executable, "-c", "import sys; print('disk full', file=sys.stderr); sys.exit(5)"]
-    with pytest.raises(RuntimeError, match="exit status 5.*disk full"):
+    with pytest.raises(RuntimeError, match=r"exit status 5.*disk full"):
         command.timed(words)
-    with pytest.raises(RuntimeError, match="exit status 5.*disk full"):
+    with pytest.raises(RuntimeError, match=r"exit status 5.*disk full"):
         list(command.Running(words))
 
 
