@@ -107,6 +107,7 @@ def test_rgb_stays_rgb_in_ffv1_and_becomes_yuv_elsewhere():
     [
         ("out.xyz", {}, "no container"),
         ("out", {}, "no container"),
+        ("out.mpg", {}, "MPEG program streams"),
         ("out.mkv", {"codec": "divx"}, "--codec divx: unknown"),
         ("out.mkv", {"preset": "swift"}, "--preset swift"),
         ("out.mkv", {"codec": "ffv1", "preset": "fast"}, "has none"),

@@ -42,6 +42,10 @@ class Case:
 
 
 CHAPTERS = [(0.0, 0.2, "one"), (0.2, 0.48, "two")]
+WEBM = {
+    **{"codec": "libvpx-vp9", "rotation": 90, "chapters": CHAPTERS, "tags": {"title": "A film", "MOOD": "blue"}, "subtitles": ["webvtt"]},
+    **{"audio": ["libopus"], "sar": Fraction(4, 3), "matrix": 1, "transfer": 1, "primaries": 1},
+}
 
 CASES = [
     Case("grey h264 mp4", "a.mp4", "o.mp4", {"pix_fmt": "gray", "audio": ["aac"]}),
@@ -107,7 +111,7 @@ CASES = [
     ),
     Case("many sounds", "a.mkv", "o.mkv", {"audio": ["aac", "flac", "libopus", "pcm_s16le"]}),
     Case("pcm to mov", "a.mkv", "o.mov", {"audio": ["pcm_s16le", "pcm_s24le"]}),
-    Case("pcm avi", "a.avi", "o.avi", {"codec": "mpeg4", "audio": ["pcm_s16le"]}, moves=True),
+    Case("pcm avi", "a.avi", "o.avi", {"codec": "mpeg4", "audio": ["pcm_s16le"]}, preset="fast"),
     Case("pcm avi ffv1", "a.avi", "o.avi", {"codec": "mpeg4", "audio": ["pcm_s16le"]}, "ffv1", preset=None, unlike=("colour",)),
     Case("mp4 to mkv with b-frames", "a.mp4", "o.mkv", {"audio": ["aac"], "chapters": CHAPTERS}, preset="fast"),
     Case("mp4 to mkv without b-frames", "a.mp4", "o.mkv", {"audio": ["aac"], "chapters": CHAPTERS}),
@@ -139,6 +143,11 @@ CASES = [
     Case("cover mkv to mp4", "a.mkv", "o.mp4", {"attachments": [("cover.png", "image/png", png())]}),
     Case("two videos", "a.mkv", "o.mkv", {"second_video": "mpeg4", "audio": ["aac"]}),
     Case("two videos mp4", "a.mp4", "o.mp4", {"second_video": "mjpeg"}),
+    Case("webm of everything", "a.webm", "o.webm", WEBM, preset=None),
+    Case("phone", "a.mp4", "o.3gp", {"audio": ["aac"]}),
+    Case("blu-ray transport stream", "a.ts", "o.m2ts", {"codec": "mpeg2video", "audio": ["ac3"]}, moves=True),
+    Case("flash", "a.mp4", "o.flv", {"audio": ["aac"]}, moves=True, unlike=("languages", "dispositions")),
+    Case("one frame", "a.mkv", "o.mp4", {"frames": 1}),
     Case("timecode", "a.mov", "o.mov", {"stream_tags": {"timecode": "01:00:00:00"}}),
     Case("timecode to mkv", "a.mov", "o.mkv", {"stream_tags": {"timecode": "01:00:00:00"}}),
 ]

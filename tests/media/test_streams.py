@@ -282,3 +282,10 @@ def test_a_folder_that_cannot_be_written_is_an_output_error(tmp_path):
     paths, times = segments_of(film, encoding, tmp_path)
     with pytest.raises(OutputError, match="No such file"):
         assemble(film, encoding, StreamPlan(()), paths, tmp_path / "none" / "o.mkv", sorted_pts=times)
+
+
+def test_tags_that_are_no_utf8_go_out_as_they_came_in(tmp_path):
+    source = make(tmp_path / "a.mkv", tags={"title": "cafXX", "DIRECTOR": "N. N."})
+    source.write_bytes(source.read_bytes().replace(b"cafXX", b"caf\xe9 "))
+    copy(source, tmp_path / "o.mkv")
+    assert b"caf\xe9 " in (tmp_path / "o.mkv").read_bytes()

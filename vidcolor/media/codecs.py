@@ -112,14 +112,16 @@ CONTAINERS: dict[str, str] = {
     ".ts": "mpegts",
     ".m2ts": "mpegts",
     ".mts": "mpegts",
-    ".mpg": "mpeg",
-    ".mpeg": "mpeg",
-    ".vob": "vob",
-    ".nut": "nut",
     ".flv": "flv",
     ".3gp": "3gp",
 }
 """FFmpeg's muxer by the suffix of the output's name."""
+
+UNSUITABLE = {
+    **dict.fromkeys((".mpg", ".mpeg", ".vob"), "MPEG program streams do not keep the time of every frame; use .ts, .mp4 or .mkv"),
+    **dict.fromkeys((".gif", ".wmv", ".ogv"), "this container holds none of the codecs that are written; use .mp4 or .mkv"),
+}
+"""Suffixes of films that can be read but are not written, and why."""
 
 DEFAULT_CODEC = {"webm": "vp9"}
 """What is used without --codec, where H.264 does not fit."""
@@ -130,7 +132,7 @@ MOVIES = ("mp4", "mov", "3gp")
 ATTACHED_COVERS = ("matroska",)
 """Muxers that keep cover art as an attached file."""
 
-KEEP_CHAPTERS = (*MOVIES, "matroska", "webm", "nut")
+KEEP_CHAPTERS = (*MOVIES, "matroska", "webm")
 KEEP_ROTATION = (*MOVIES, "matroska", "webm")
 
 HELD: dict[str, frozenset[str]] = {
@@ -138,18 +140,18 @@ HELD: dict[str, frozenset[str]] = {
         "mpeg1video mpeg2video mpeg4 h264 hevc vvc vc1 mp1 mp2 mp3 aac aac_latm ac3 eac3 dts truehd opus dvb_subtitle dvb_teletext "  # noqa: SIM905
         "smpte_klv timed_id3 scte_35".split()
     ),
-    "mpeg": frozenset({"mpeg1video", "mpeg2video", "h264", "mp1", "mp2", "mp3", "ac3", "dts", "pcm_dvd", "dvd_subtitle"}),
 }
 """What these containers hold in truth: FFmpeg's muxers write any codec as private data that nobody can read back."""
-HELD["vob"] = HELD["mpeg"]
 
 NEGATIVE_IN_CLUSTER = ("matroska", "webm")
 """Muxers that take times below 0, but not first."""
 
-SHIFTS_TO_ZERO = ("mpegts", "mpeg", "vob", "flv", "avi")
+SHIFTS_TO_ZERO = ("mpegts", "flv")
 """Muxers that take no times below 0: everything is moved together until the first dts is 0."""
 
-NO_DISPOSITIONS = ("mpegts", "mpeg", "vob", "flv", "avi", "nut", "3gp")
+NO_DISPOSITIONS = ("mpegts", "flv", "avi", "3gp")
+
+NO_LANGUAGES = ("flv", "avi")
 
 MAC_LANGUAGES = {
     **{"deu": "ger", "nld": "dut", "swe": "sve", "isl": "ice", "zho": "chi", "sqi": "alb", "rum": "ron", "cze": "ces", "slo": "slk"},

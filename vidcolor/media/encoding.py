@@ -15,9 +15,9 @@ from av.video.codeccontext import VideoCodecContext
 
 from vidcolor.errors import UsageError
 from vidcolor.media import hdr
-from vidcolor.media.codecs import ALIASES, CODERS, CONTAINERS, DEFAULT_CODEC, HELD, Coder
+from vidcolor.media.codecs import ALIASES, CODERS, CONTAINERS, DEFAULT_CODEC, HELD, UNSUITABLE, Coder
 from vidcolor.media.formats import PixelFormat, describe
-from vidcolor.media.probe import Film
+from vidcolor.media.probe import Film, open_input
 from vidcolor.planes import SUBSAMPLING, Chroma, Layout
 
 os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes its settings to stderr by itself: errors only
@@ -91,7 +91,10 @@ def plan_encoding(film: Film, out: Path, request: Request) -> Encoding:
 
 def container_of(out: Path) -> str:
     """FFmpeg's muxer for a file name. Raises UsageError for a suffix that is not known."""
-    container = CONTAINERS.get(out.suffix.lower())
+    suffix = out.suffix.lower()
+    if suffix in UNSUITABLE:
+        raise UsageError(f"{out.name}: {UNSUITABLE[suffix]}")
+    container = CONTAINERS.get(suffix)
     if container is None:
         raise UsageError(f"{out.name}: no container is known by the suffix {out.suffix!r}; use one of {' '.join(sorted(CONTAINERS))}")
     return container
@@ -283,7 +286,7 @@ def _interlacing(film: Film, name: str, coder: Coder, options: dict[str, str], n
 
 
 def _refuse_variable_rate(film: Film, out: Path) -> None:
-    with av.open(str(film.path), metadata_errors="replace") as container:
+    with open_input(film.path) as container:
         stream = container.streams[film.video.index]
         times = sorted(packet.pts for packet in container.demux(stream) if packet.pts is not None)
     steps = {(later - earlier) * film.time_base for earlier, later in itertools.pairwise(times)}
@@ -296,17 +299,20 @@ def _try_out(film: Film, encoding: Encoding, name: str, out: Path) -> None:
     container = encoding.container
     if container in HELD and name.split("_")[0] not in HELD[container]:
         raise UsageError(f"{out.name}: the container {container} does not hold {name}; use .mkv")
-    try:
-        open_encoder(film, encoding)
-    except (av.FFmpegError, ValueError) as error:
-        size = f"{film.layout.width}x{film.layout.height}"
-        raise UsageError(f"--codec {name}: {encoding.codec} does not open for {size} {encoding.pix_fmt} ({reason(error)})") from None
-    try:
-        with av.open(io.BytesIO(), "w", format=encoding.container) as trial:
-            configure(cast(VideoCodecContext, trial.add_stream(encoding.codec, film.rate or 25).codec_context), film, encoding)
+    size = f"{film.layout.width}x{film.layout.height}"
+    with av.open(io.BytesIO(), "w", format=container) as trial:
+        try:
+            context = cast(VideoCodecContext, trial.add_stream(encoding.codec, film.rate or 25).codec_context)
+            configure(context, film, encoding)
+            context.open()
+        except av.FFmpegError as error:
+            raise UsageError(f"--codec {name}: {encoding.codec} does not open for {size} {encoding.pix_fmt} ({reason(error)})") from None
+        except ValueError:
+            raise UsageError(f"{out.name}: the container {container} does not hold {name}; use .mkv") from None
+        try:
             trial.start_encoding()
-    except (av.FFmpegError, ValueError) as error:
-        raise UsageError(f"{out.name}: the container {container} does not hold {name} ({reason(error)}); use .mkv") from None
+        except av.FFmpegError as error:
+            raise UsageError(f"{out.name}: the container {container} does not hold {name} ({reason(error)}); use .mkv") from None
 
 
 def reason(error: Exception) -> str:

@@ -16,7 +16,7 @@ from av.stream import Disposition
 from vidcolor.errors import OutputError
 from vidcolor.media.codecs import ATTACHED_COVERS, MAC_LANGUAGES, MOVIES, NEGATIVE_IN_CLUSTER
 from vidcolor.media.encoding import Encoding, configure
-from vidcolor.media.probe import Film
+from vidcolor.media.probe import Film, open_input
 from vidcolor.media.writer import read_header, read_packets
 
 COVER_FILES = {"png": ("cover.png", "image/png"), "mjpeg": ("cover.jpg", "image/jpeg")}
@@ -241,7 +241,7 @@ def read_covers(film: Film, wanted: set[int]) -> dict[int, bytes]:
     indexes = [other.index for other in film.others if other.attached_picture and other.index in wanted]
     covers: dict[int, bytes] = {}
     if indexes:
-        with av.open(str(film.path), metadata_errors="replace") as source:
+        with open_input(film.path) as source:
             for packet in source.demux([source.streams[index] for index in indexes]):
                 if packet.size:
                     covers.setdefault(packet.stream.index, bytes(packet))

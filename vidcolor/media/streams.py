@@ -6,17 +6,17 @@ import io
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
-from av.container import InputContainer
+from av.container import InputContainer, OutputContainer
 from av.stream import Disposition
 
 from vidcolor.errors import OutputError, UsageError
-from vidcolor.media.codecs import ATTACHED_COVERS, HELD, KEEP_CHAPTERS, KEEP_ROTATION, MOVIES, NO_DISPOSITIONS, SHIFTS_TO_ZERO
+from vidcolor.media.codecs import ATTACHED_COVERS, HELD, KEEP_CHAPTERS, KEEP_ROTATION, MOVIES, NO_DISPOSITIONS, NO_LANGUAGES, SHIFTS_TO_ZERO
 from vidcolor.media.encoding import Encoding, reason
 from vidcolor.media.mux import COVER_FILES, Mux, free_tags, muxer_options
-from vidcolor.media.probe import Film, Stream
+from vidcolor.media.probe import Film, Stream, open_input
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def plan_streams(film: Film, out: Path, encoding: Encoding, drop_unsupported: bo
     notes: list[str] = []
     if film.still:
         return StreamPlan(())
-    with open_source(film) as source:
+    with open_input(film.path) as source:
         for other in film.others:
             stream = source.streams[other.index]
             if other.kind == "data" and _is_rewritten(source, stream, encoding.container, notes):
@@ -75,17 +75,18 @@ def assemble(
     """
     mux = Mux(film, encoding, {stream.index for stream in plan.copied}, segments, sorted_pts, start, end)
     try:
-        with open_source(film) as source:
+        with open_input(film.path) as source:
             options = muxer_options(film, encoding.container, source.metadata, _has_cover(plan.copied))
-            with av.open(str(out), "w", format=encoding.container, container_options=options) as target:
+            with _open_target(out, encoding.container, options) as target:
                 mux.run(source, target)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise OutputError(f"{out}: cannot be written: {reason(error)}") from error
 
 
-def open_source(film: Film) -> InputContainer:
-    """The film's container once more, for its other streams."""
-    return av.open(str(film.path), metadata_errors="replace")
+def _open_target(out: Path, container: str, options: dict[str, str]) -> OutputContainer:
+    """Tags that are no UTF-8 go out as they came in, byte for byte (PyAV 19 does that without being told)."""
+    errors: dict[str, Any] = {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
+    return cast(OutputContainer, av.open(str(out), "w", format=container, container_options=options, **errors))
 
 
 def _losses(film: Film, encoding: Encoding, source: InputContainer, copied: list[Stream]) -> list[str]:
@@ -99,13 +100,13 @@ def _losses(film: Film, encoding: Encoding, source: InputContainer, copied: list
         notes.append(f"tags will be lost: {', '.join(lost)} ({container} keeps either cover art or tags of any name)")
     if any(stream.disposition & ~Disposition.default for stream in source.streams) and container in NO_DISPOSITIONS:
         notes.append(f"marks of tracks (forced, hearing impaired and so on) will be lost: {container} has none")
+    if any(stream.metadata.get("language", "und") != "und" for stream in source.streams) and container in NO_LANGUAGES:
+        notes.append(f"languages of tracks will be lost: {container} has none")
     if container == "avi":
         notes.append("AVI keeps no times: the film starts at 0")
-        if "264" in encoding.codec:
-            notes.append("some players show H.264 in AVI one frame late; .mkv or --codec ffv1 is exact")
-        elif film.matrix != 2 or film.primaries != 2:
+        if "264" not in encoding.codec and (film.matrix != 2 or film.primaries != 2):
             notes.append(f"AVI keeps no colour tags with {encoding.codec}")
-    elif film.start < 0 or (container in SHIFTS_TO_ZERO and film.start < 1):
+    elif (source.streams[film.video.index].start_time or 0) < 0 or (container in SHIFTS_TO_ZERO and film.start < 1):
         notes.append(f"{container} shows nothing before 0: all streams together may start a fraction of a second later")
     return notes
 
