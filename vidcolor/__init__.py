@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vidcolor.report import Report
+    from vidcolor.job.report import Report
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "colorize"]
 
 
 def colorize(path: str | Path, out: str | Path, **options: Any) -> Report:
-    """Colour the film at `path` into `out`; `options` are the fields of `vidcolor.report.Job` (vividness, codec, start, …).
+    """Colour the film at `path` into `out`; `options` are the fields of `vidcolor.job.report.Job` (vividness, codec, start, …).
 
     Returns the Report. Raises a `vidcolor.errors.VidcolorError`, whose text is one clear line, and TypeError for an unknown option.
     """

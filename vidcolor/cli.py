@@ -82,7 +82,7 @@ def color(
 
     vidcolor film.mp4 -o out.mp4
     """
-    from vidcolor import batch, job
+    from vidcolor import job
 
     common = {
         "vividness": vividness, "network": network, "device": device, "steady": steady, "codec": codec, "crf": crf, "preset": preset,
@@ -93,7 +93,7 @@ def color(
     if steady not in ("off", "causal"):
         raise typer.BadParameter(f"--steady {steady!r}: off or causal")
     try:
-        pairs = batch.expand(inputs, output)
+        pairs = job.expand(inputs, output)
         if preview is not None and len(pairs) > 1:
             raise UsageError(f"--preview {preview}: is one sheet, but there are {len(pairs)} inputs")
     except VidcolorError as error:

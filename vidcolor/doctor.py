@@ -10,7 +10,7 @@ from typing import Any
 from vidcolor import __version__, networks
 from vidcolor.backends import choose, every
 from vidcolor.errors import VidcolorError
-from vidcolor.media.encoding import encoders
+from vidcolor.media.encoders import encoders
 
 PACKAGES = ("av", "numpy", "opencv-python", "opencv-python-headless", "openvino", "tensorrt", "tensorrt_rtx_cu13", "cuda-bindings")
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from vidcolor.batch import expand
 from vidcolor.errors import InputError, UsageError
+from vidcolor.job.batch import expand
 
 
 def touch(folder: Path, *names: str) -> list[Path]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vidcolor.errors import OutputError
-from vidcolor.journal import Journal, Segment
+from vidcolor.job.journal import Journal, Segment
 
 HEADER = {"vidcolor": "1", "box": [0, 0, 4, 4]}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from vidcolor.pipeline import Ahead
+from vidcolor.job.pipeline import Ahead
 
 
 def test_items_arrive_in_order_and_the_thread_ends() -> None:

@@ -18,7 +18,7 @@ import pytest
 from tests.media.clips import make
 
 # Segments of a second or two and small batches make three deaths fit a test; the constants are the only thing that differs.
-COMMAND = "import vidcolor.job as job; job.SHORTEST, job.LONGEST = 1, 2; from vidcolor.cli import main; main()"
+COMMAND = "import vidcolor.job.segments as s; s.SHORTEST, s.LONGEST = 1, 2; from vidcolor.cli import main; main()"
 
 
 def start(*words: object) -> subprocess.Popen[str]:
@@ -82,11 +82,13 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(film: Path, unbroken: list[t
     assert "--resume" in said
     assert not out.exists()
     again = start(film, "-o", out, "--resume")
-    assert again.wait(timeout=120) == 0
+    again.communicate(timeout=120)
+    assert again.returncode == 0
     assert frames(out) == unbroken
 
 
 def test_resume_with_nothing_to_resume_starts_afresh(film: Path, unbroken: list[tuple[int, str]], tmp_path: Path) -> None:
     process = start(film, "-o", tmp_path / "out.mkv", "--resume")
-    assert process.wait(timeout=120) == 0
+    process.communicate(timeout=120)
+    assert process.returncode == 0
     assert frames(tmp_path / "out.mkv") == unbroken

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from vidcolor.job.sheet import before_after, to_rgb
 from vidcolor.planes import Layout, Planes
-from vidcolor.sheet import before_after, to_rgb
 
 
 def flat(layout: Layout, y: int, cb: int | None, cr: int | None) -> Planes:

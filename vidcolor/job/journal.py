@@ -74,14 +74,15 @@ class Journal:
         self._append(header)
         return thrown
 
-    def resume(self, header: dict[str, Any]) -> bool:
-        """Take up what an earlier run left, if it was of the same film and settings; else False and nothing is changed.
+    def resume(self, header: dict[str, Any]) -> dict[str, Any] | None:
+        """Take up what an earlier run left, if its header agrees in all of `header`; else None and nothing is changed.
 
-        Segments whose file is missing or damaged, and all after them, are left out; so is a torn last line.
+        Returns the whole earlier header. Segments whose file is missing or damaged, and all after them, are left out; so is a torn
+        last line.
         """
         lines = self._read()
-        if not lines or lines[0] != json.loads(json.dumps(header)):
-            return False
+        if not lines or lines[0] != lines[0] | json.loads(json.dumps(header)):
+            return None
         for line in lines[1:]:
             if "complete" in line:
                 self.complete, self.damage = True, line["damage"]
@@ -90,8 +91,8 @@ class Journal:
             if not self._whole(segment):
                 break
             self.segments.append(segment)
-        self._rewrite(header)
-        return True
+        self._rewrite(lines[0])
+        return lines[0]
 
     def add(self, segment: Segment) -> None:
         self._append(asdict(segment))

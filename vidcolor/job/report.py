@@ -51,7 +51,7 @@ class Plan:
     film: Film
     verdict: Verdict
     box: Box
-    encoding: Encoding
+    encoding: Encoding | None  # None for a still
     streams: StreamPlan
     network: Network
     device: str
@@ -68,8 +68,8 @@ class Plan:
             "frames": film.frames,
             "kind": self.verdict.kind,
             "picture": list(self.box),
-            "encoder": f"{self.encoding.codec} {self.encoding.pix_fmt}",
-            "container": self.encoding.container,
+            "encoder": f"{self.encoding.codec} {self.encoding.pix_fmt}" if self.encoding else "a picture",
+            "container": self.encoding.container if self.encoding else job.out.suffix,
             "copied": [describe(s) for s in self.streams.copied],
             "dropped": [f"{describe(s)}: {reason}" for s, reason in self.streams.dropped],
             "network": self.network.name,

@@ -1,0 +1,48 @@
+"""Still pictures: films of one frame, without segments."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from vidcolor.errors import UsageError
+from vidcolor.job.report import Plan, Report
+from vidcolor.job.wiring import color_one, dial, load_session, publish
+from vidcolor.media import pictures
+from vidcolor.media.picture_tags import PictureFormat
+from vidcolor.planes import Layout, work_size
+
+SUFFIXES: dict[str, PictureFormat] = {
+    ".bmp": "bmp", ".jpeg": "jpeg", ".jpg": "jpeg", ".png": "png", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp",
+}  # fmt: skip
+"""Format of a picture by the end of its name."""
+
+
+def full_color(layout: Layout) -> Layout:
+    """The same layout with chroma at full size."""
+    return dataclasses.replace(layout, chroma="444", fields="progressive")
+
+
+def check_name(plan_out: str, suffix: str) -> None:
+    """Raise UsageError where a picture would be written under a name that is not a picture's."""
+    if suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{plan_out}: a picture is written as one of {', '.join(sorted(SUFFIXES))}")
+
+
+def color_picture(plan: Plan, report: Report) -> None:
+    """Colour one picture; what its format cannot hold is noted in the report."""
+    job = plan.job
+    planes, extras = pictures.read_picture(job.input)
+    session = load_session(plan)
+    try:
+        size = work_size(plan.box, plan.network.card.work_size)
+        out = color_one(session, dial(plan.network, job.vividness), planes, plan.box, size, full_color(planes.layout))
+    finally:
+        session.close()
+    part = job.out.with_name(job.out.name + ".part")
+    try:
+        report.notes += [*extras.notes, *pictures.write_picture(part, out, extras, format=SUFFIXES[job.out.suffix.lower()])]
+        publish(part, job)
+    finally:
+        part.unlink(missing_ok=True)
+    report.frames = report.frames_colored = report.shots = 1
+    report.precision = session.precision

@@ -1,0 +1,85 @@
+"""What can be seen before a run: a sheet of frames, and about how long it will take."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+
+from vidcolor.backends import choose
+from vidcolor.errors import InputError, OutputError
+from vidcolor.job.report import Job, Plan
+from vidcolor.job.sheet import before_after
+from vidcolor.job.stills import full_color
+from vidcolor.job.wiring import color_one, dial, load_session, session_shapes, to_frames
+from vidcolor.media.probe import probe
+from vidcolor.media.reader import Reader, sample
+from vidcolor.media.writer import SegmentWriter
+from vidcolor.networks import find
+from vidcolor.planes import Planes, work_size
+from vidcolor.stages.borders import find_box
+from vidcolor.stages.colorize import Colorize
+from vidcolor.stages.fuse import Fuse
+from vidcolor.stages.steady import Steady
+
+ESTIMATED = 24
+"""Frames that an estimate colours and encodes."""
+
+
+def preview(job: Job, path: Path, frames: int = 6) -> None:
+    """A before/after sheet (PNG) of frames across the film, in seconds, without encoding. The output path of `job` is not looked at.
+
+    Raises what `plan` raises, and OutputError where `path` cannot be written.
+    """
+    if not job.input.exists():
+        raise InputError(f"{job.input}: no such file")
+    film = probe(job.input)
+    chosen = sample(film, most=frames)
+    if not chosen:
+        raise InputError(f"{job.input}: no frame could be decoded; is the file complete?")
+    network, box = find(job.network), find_box(chosen)
+    height, width = work_size(box, network.card.work_size)
+    backend, _ = choose(job.device)
+    session = backend.load(network.path, session_shapes(1, height, width))
+    setting = dial(network, job.vividness)
+    try:
+        pairs = [(grey, color_one(session, setting, grey, box, (height, width), full_color(grey.layout))) for grey in chosen]
+    finally:
+        session.close()
+    write_sheet(path, pairs)
+
+
+def write_sheet(path: Path, pairs: list[tuple[Planes, Planes]]) -> None:
+    ok, data = cv2.imencode(".png", before_after(pairs)[..., ::-1])
+    assert ok
+    try:
+        path.write_bytes(data.tobytes())
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def estimate(plan: Plan) -> float | None:
+    """About how many seconds the run will take, from a few frames that are coloured and encoded for it; None if the length is unknown."""
+    if plan.film.frames is None or plan.encoding is None:
+        return None
+    size = work_size(plan.box, plan.network.card.work_size)
+    session = load_session(plan)
+    fuse = Fuse(plan.encoding.layout)
+    with tempfile.TemporaryDirectory() as folder, Reader(plan.film, threads=plan.job.threads) as reader:
+        writer = SegmentWriter(Path(folder) / "trial.seg", plan.film, plan.encoding)
+        trial = itertools.islice(iter(reader), ESTIMATED + 1)
+        stage = Colorize(session, dial(plan.network, plan.job.vividness), steady=Steady() if plan.job.steady == "causal" else None)
+        begun, done = time.monotonic(), 0
+        for frame in fuse.run(stage.run(to_frames(trial, plan.box, size, 0))):
+            assert frame.out is not None
+            writer.write(frame.pts, frame.out)
+            if done == 0:  # the first frame pays for warming up
+                begun = time.monotonic()
+            done += 1
+        writer.close()
+        spent = time.monotonic() - begun
+    session.close()
+    return round(spent / max(1, done - 1) * plan.film.frames, 1)

@@ -1,0 +1,55 @@
+"""What runs, previews and estimates share: a session for a film, frames for its stages."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from vidcolor.backends import choose
+from vidcolor.backends.base import Session
+from vidcolor.errors import OutputError
+from vidcolor.frames import Frame, Work
+from vidcolor.job.report import Job, Plan
+from vidcolor.networks import Network
+from vidcolor.planes import Box, Layout, Planes, shrink, work_size
+from vidcolor.stages.colorize import Colorize, Setting, turn_dial
+from vidcolor.stages.fuse import Fuse
+
+
+def load_session(plan: Plan) -> Session:
+    """The planned network on the planned device, for this film's work size."""
+    backend, _ = choose(plan.job.device)
+    batch = 1 if plan.film.still else plan.job.batch
+    return backend.load(plan.network.path, session_shapes(batch, *work_size(plan.box, plan.network.card.work_size)))
+
+
+def session_shapes(batch: int, height: int, width: int) -> dict[str, tuple[int, ...]]:
+    return {"luma": (batch, 1, height, width), "hints": (batch, 3, height, width), "temperature": (1,), "tilt": (1,)}
+
+
+def dial(network: Network, vividness: float) -> Setting:
+    return turn_dial([Setting(*position) for position in network.card.dial], vividness)
+
+
+def to_frames(decoded: Iterator[tuple[int, Planes]], box: Box, size: tuple[int, int], skip: int) -> Iterator[Frame]:
+    """Decoded planes as frames with their work luma; the first `skip` ones are only decoded."""
+    for number, (pts, planes) in enumerate(decoded):
+        if number >= skip:
+            yield Frame(number, pts, planes, Work(shrink(planes, box, size), box))
+
+
+def color_one(session: Session, setting: Setting, planes: Planes, box: Box, size: tuple[int, int], target: Layout) -> Planes:
+    """One picture through network and fuse."""
+    (frame,) = Fuse(target).run(Colorize(session, setting).run(to_frames(iter([(0, planes)]), box, size, 0)))
+    assert frame.out is not None
+    return frame.out
+
+
+def publish(whole: Path, job: Job) -> None:
+    """Give a complete file its final name; never over a file that came up meanwhile, unless that was asked for."""
+    if job.out.exists() and not job.overwrite:
+        raise OutputError(f"{job.out}: exists; use --overwrite to replace it or choose another -o")
+    with whole.open("rb") as file:
+        os.fsync(file.fileno())
+    whole.replace(job.out)
