@@ -56,8 +56,6 @@ class OpenVINOBackend:
             data = network.read_bytes()
         except OSError as error:
             raise DeviceError(f"{network}: the network cannot be read ({error.strerror}): install vidcolor again") from error
-        if not data:
-            raise DeviceError(f"{network}: the network is damaged, the file is empty: install vidcolor again")
         try:
             core = self._load_core()
             model = core.read_model(data)
