@@ -9,11 +9,13 @@ from pathlib import Path
 
 import av
 import pytest
+from av.rational import AVRational
+from av.sidedata.sidedata import Type
 
 from tests.media.clips import make, make_sound
 from vidcolor.errors import InputError
 from vidcolor.media import formats
-from vidcolor.media.probe import Stream, _mastering, probe
+from vidcolor.media.probe import Hdr, Stream, _hdr, _mastering, exact, probe
 from vidcolor.planes import Layout
 
 CLIPS = Path(__file__).parents[3] / "shared" / "data" / "clips"
@@ -118,6 +120,11 @@ def test_times_are_exact(tmp_path):
     assert film.start == 0
 
 
+def test_rationals_of_either_pyav_become_fractions():
+    assert exact(AVRational(30000, 1001)) == exact(Fraction(30000, 1001)) == Fraction(30000, 1001)
+    assert exact(None) is exact(AVRational(0, 1)) is None
+
+
 def test_a_late_start_is_the_films_zero_unless_sound_is_earlier(tmp_path):
     late = [1000, 1040, 1080]
     silent = probe(make(tmp_path / "a.mp4", pts=late, time_base=Fraction(1, 1000)))
@@ -150,6 +157,18 @@ def test_static_hdr_metadata_in_x265_words(tmp_path):
 def test_incomplete_mastering_metadata_is_not_made_up():
     numbers = [34000, 50000] * 10
     assert _mastering(struct.pack("=22i", *numbers, 0, 1)) is None
+
+
+def test_kinds_of_hdr_that_cannot_be_carried_are_named():
+    class Tagged:
+        codec_context = type("Context", (), {"codec_tag": "dvh1"})
+
+    class Plain:
+        codec_context = type("Context", (), {"codec_tag": "hvc1"})
+
+    assert _hdr(Tagged(), {}) == Hdr(dynamic=("Dolby Vision",))
+    assert _hdr(Plain(), {Type.DOVI_METADATA: b"", Type.DYNAMIC_HDR_PLUS: b""}) == Hdr(dynamic=("Dolby Vision", "HDR10+"))
+    assert _hdr(Plain(), {Type.CONTENT_LIGHT_LEVEL: struct.pack("=2I", 900, 300)}) == Hdr(light="900,300")
 
 
 def test_grey_without_a_range_is_full_where_the_codec_is_for_pictures(tmp_path):

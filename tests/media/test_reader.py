@@ -412,16 +412,56 @@ def test_a_film_damaged_in_the_middle_goes_on_to_its_end(tmp_path, name, codec, 
     assert pts == sorted(set(pts))
 
 
-def test_a_frame_that_ffmpeg_drops_in_silence_counts_as_lost(tmp_path):
-    source, path = make(tmp_path / "a.mkv", frames=30, options={"g": "10", "bf": "0", "x264-params": "scenecut=0"}), tmp_path / "b.mkv"
-    with av.open(str(source)) as given, av.open(str(path), "w") as out:
+def without(path: Path, unwanted: set[int], out_path: Path) -> Path:
+    """The same film with some packets (by their number) left out, but promised by a later time."""
+    with av.open(str(path)) as given, av.open(str(out_path), "w") as out:
         stream = out.add_stream_from_template(given.streams.video[0])
         for number, packet in enumerate(given.demux(video=0)):
-            if packet.size and number > 0:  # the first key frame is gone: frames 1 to 9 cannot be shown
+            if packet.size and number not in unwanted:
                 packet.stream = stream
                 out.mux(packet)
+    return out_path
+
+
+@pytest.mark.parametrize(("group", "damaged"), [(10, False), (40, True)])
+def test_frames_before_the_first_key_frame_are_noted_and_count_as_damage_from_one_second_on(tmp_path, group, damaged):
+    path = make(tmp_path / "a.mkv", frames=50, options={"g": str(group), "bf": "0", "x264-params": "scenecut=0"})
+    frames, reader = read(without(path, {0}, tmp_path / "b.mkv"))
+    assert len(frames) == 50 - group
+    assert reader.lost == (group - 1 if damaged else 0)
+    assert bool(reader.damage) is damaged
+    assert bool(reader.notes) is not damaged
+
+
+def test_packets_that_an_edit_list_hides_are_not_lost(tmp_path):
+    path = make(tmp_path / "a.mp4", pts=[-80, -40, 0, 40, 80], time_base=MS)
     frames, reader = read(path)
-    assert len(frames) + reader.lost + reader.flawed == 29 and reader.damage
+    assert [p * reader.film.time_base for p, _ in frames] == [f.pts * f.time_base for f in plain(path)]
+    assert reader.lost == 0 and not reader.damage
+
+
+def test_a_film_that_starts_late_misses_nothing(tmp_path):
+    for name in ("a.mkv", "a.mp4", "a.ts"):
+        _, reader = read(make(tmp_path / name, pts=[3000, 3040, 3080], time_base=MS))
+        assert reader.missing < Fraction(1, 10)
+        assert reader.film.duration == Fraction(12, 100) or name == "a.ts"
+
+
+def test_leaving_early_and_reading_again_is_safe(tmp_path):
+    film = probe(make(tmp_path / "a.mp4", frames=40))
+    for count in (1, 3):
+        with Reader(film, threads=3) as reader:
+            kept = [planes for _, (_, planes) in zip(range(count), reader, strict=False)]
+        assert kept[0].y.mean() > 0
+    with Reader(film) as reader:
+        assert sum(1 for _ in reader) == 40
+
+
+def test_films_stored_bottom_line_first_come_upright(tmp_path):
+    path = make(tmp_path / "a.avi", codec="rawvideo", pix_fmt="bgr24", frames=2, colour=True)
+    frames, _ = read(path)
+    assert np.array_equal(to_rgb(frames[0][1]), plain(path)[0].to_ndarray(format="rgb24"))
+    assert np.array_equal(to_rgb(frames[0][1]), video_frame(0, (64, 48), "rgb24", colour=True).to_ndarray())
 
 
 def test_the_list_of_damage_stays_short(tmp_path):

@@ -51,8 +51,8 @@ class Film:
     """The first video track of a file and what surrounds it.
 
     Times are exact: `time_base` and `start` in seconds as Fractions, `duration` None where the file does not say. `start` is the
-    earliest time of the video and audio streams, the zero of --start and --end; `duration` is that of the video track, and
-    `declared` that of the whole file.
+    earliest time of the video and audio streams, the zero of --start and --end; `duration` is that of the video track
+    where the file says so, and `declared` that of the whole file; both count from their own start.
     `primaries`, `transfer` and `matrix` are FFmpeg's numbers (2 = unspecified), as they go back onto the output.
     """
 
@@ -165,18 +165,23 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
 
 
 def _film(path: Path, container: InputContainer, stream: VideoStream, frame: av.VideoFrame) -> Film:
-    if stream.time_base is None:
+    time_base = exact(stream.time_base)
+    if time_base is None:
         raise InputError(f"{path}: its video track has no time base")
     notes: list[str] = []
     form, layout, tagged = _layout(path, stream, frame, notes)
-    seen = _side_data(frame)
+    seen = _side_data(frame, notes)
     pts = [t for t in (stream.start_time, frame.pts) if t is not None]
-    begin = min(pts) * stream.time_base if pts else Fraction(0)
+    begin = min(pts) * time_base if pts else Fraction(0)
     others = [s for s in container.streams if s is not stream]
-    starts = [s.start_time * s.time_base for s in others if s.type == "audio" and s.start_time is not None and s.time_base]
+    starts = [s.start_time * (exact(s.time_base) or 0) for s in others if s.type == "audio" and s.start_time is not None]
+    start = min([begin, *map(Fraction, starts)])
     declared = Fraction(container.duration, av.time_base) if container.duration else None
-    duration = _duration(stream, begin) or declared
-    rate = stream.average_rate or stream.guessed_rate or None
+    matroska = container.format.name.startswith("matroska")
+    if declared and matroska:  # its header tells the time of the end, not a length
+        declared -= start
+    duration = (_tagged_end(stream, begin) if matroska else stream.duration and stream.duration * time_base) or declared
+    rate = exact(stream.average_rate) or exact(stream.guessed_rate)
     frames = stream.frames or (round(duration * rate) if duration and rate else None)
     matrix = seen.get(Type.DISPLAYMATRIX)
     if form.alpha:
@@ -188,13 +193,13 @@ def _film(path: Path, container: InputContainer, stream: VideoStream, frame: av.
         others=tuple(_stream(s) for s in others),
         layout=layout,
         pix_fmt=frame.format.name,
-        time_base=stream.time_base,
+        time_base=time_base,
         rate=rate,
         duration=duration,
         frames=frames,
-        start=min([begin, *starts]),
+        start=start,
         declared=declared,
-        sample_aspect=stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1),
+        sample_aspect=exact(stream.sample_aspect_ratio) or exact(stream.codec_context.sample_aspect_ratio) or Fraction(1),
         rotation=frame.rotation % 360,
         display_matrix=struct.unpack("=9i", matrix[:36]) if matrix else None,
         primaries=int(frame.color_primaries),
@@ -281,10 +286,13 @@ def _stream(stream: Any) -> Stream:
     return Stream(stream.index, kinds.get(stream.type, "data"), codec or "unknown", stream.language, tags.get("title"), _is_cover(stream))
 
 
-def _duration(stream: VideoStream, begin: Fraction) -> Fraction | None:
-    """Seconds of the video track, as the track itself says: its header, or Matroska's DURATION tag (the time of its end)."""
-    if stream.duration and stream.time_base:
-        return stream.duration * stream.time_base
+def exact(value: Any) -> Fraction | None:
+    """A rational of PyAV as a Fraction, None where it is unset: PyAV 18 says None, 19 says 0/1."""
+    return Fraction(value.numerator, value.denominator) if value else None
+
+
+def _tagged_end(stream: VideoStream, begin: Fraction) -> Fraction | None:
+    """Seconds of a Matroska track by its DURATION tag, which is the time of its end; FFmpeg makes up `stream.duration` there."""
     found = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", stream.metadata.get("DURATION", ""))
     if not found:
         return None
@@ -292,11 +300,12 @@ def _duration(stream: VideoStream, begin: Fraction) -> Fraction | None:
     return end - begin if end > begin else None
 
 
-def _side_data(frame: av.VideoFrame) -> dict[Type, bytes]:
-    """Side data of a frame by kind. FFmpeg may know kinds that PyAV does not: those are left out."""
+def _side_data(frame: av.VideoFrame, notes: list[str]) -> dict[Type, bytes]:
+    """Side data of a frame by kind. PyAV gives none at all when FFmpeg knows a kind that it does not."""
     try:
         entries: Iterator[Any] = iter(list(cast(Any, frame.side_data)))
     except ValueError:
+        notes.append("side data of the film cannot be read: HDR metadata, if any, will be missing")
         return {}
     return {entry.type: bytes(entry) for entry in entries}
 

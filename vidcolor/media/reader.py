@@ -19,7 +19,7 @@ from vidcolor.errors import InputError
 from vidcolor.media import pictures
 from vidcolor.media.clock import Clock
 from vidcolor.media.formats import same_samples
-from vidcolor.media.probe import Film, open_input
+from vidcolor.media.probe import Film, exact, open_input
 from vidcolor.media.unpack import copied, unpack
 from vidcolor.planes import Planes
 
@@ -64,6 +64,8 @@ class Reader:
         self._expected: set[int] = set()  # pts of packets whose frame has not come yet
         self._furthest = film.start
         self._whole = False
+        self._first: int | None = None  # pts of the first decoded frame
+        self._early: list[int] = []  # pts of packets before it that gave none
 
     def __enter__(self) -> Self:
         return self
@@ -81,8 +83,9 @@ class Reader:
 
     @property
     def notes(self) -> list[str]:
-        """What was assumed about frame times; empty where the source's were used as they are."""
-        return self._clock.notes
+        """What was assumed about frame times, and frames before the first key frame; empty for most films."""
+        count = len(self._early)
+        return [*self._clock.notes, *([f"{count} frames before the first key frame cannot be decoded"] if count else [])]
 
     @property
     def missing(self) -> Fraction:
@@ -145,7 +148,8 @@ class Reader:
         self._clock = Clock(self.film)
         self._expected.clear()
         self._damage.clear()
-        self.lost = 0
+        self._early.clear()
+        self.lost, self._first = 0, None
         stream = cast(VideoStream, container.streams[self.film.video.index])
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = self._threads
@@ -154,7 +158,7 @@ class Reader:
     def _stamped(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, av.VideoFrame]]:
         last: int | None = None
         for packet in self._packets(container, stream):
-            if packet.pts is not None:
+            if packet.pts is not None and not packet.is_discard:
                 self._expected.add(packet.pts)
             self._clock.sent(packet)
             try:
@@ -168,6 +172,8 @@ class Reader:
                 if frame.pts is not None:
                     self._expected.discard(frame.pts)
                 pts = self._clock.stamp(frame)
+                if self._first is None:
+                    self._first = pts
                 if last is not None and self.film.container in _PACKETS_VANISH and (pts - last) * self.film.time_base > _GAP:
                     self.lost += 1
                     self._report(f"no frames from {self._clock_time(last * self.film.time_base)} on")
@@ -203,27 +209,34 @@ class Reader:
 
     def _reached(self, packet: Packet[Any]) -> None:
         at = packet.pts if packet.pts is not None else packet.dts
-        if at is not None and packet.time_base:
-            self._furthest = max(self._furthest, (at + (packet.duration or 0)) * packet.time_base)
+        tick = exact(packet.time_base)
+        if at is not None and tick:
+            self._furthest = max(self._furthest, (at + (packet.duration or 0)) * tick)
 
     def _lose(self, packet: Packet[Any], trouble: av.FFmpegError) -> None:
-        self.lost += 1
         at = packet.pts if packet.pts is not None else packet.dts
+        if self._first is None:  # nothing to go by yet: a recording may start between key frames
+            self._early.append(at or 0)
+            return
+        self.lost += 1
         self._report(f"frame lost near {'the end' if at is None else self._clock_time(at * self.film.time_base)} ({trouble.strerror})")
 
     def _count_lost(self) -> None:
-        """Frames that were promised by a packet and never came; FFmpeg drops some without an error."""
-        if self.film.video.codec in _HIDDEN_FRAMES:
+        """Frames that a packet promised and that never came; FFmpeg drops some without an error."""
+        tick, first = self.film.time_base, self._first
+        if not self._whole or first is None:
             return
-        silent = sorted(
-            when
-            for when in (pts * self.film.time_base for pts in self._expected)
-            if (self._start is None or when >= self._start) and (self._end is None or when < self._end)
-        )
-        if self._whole and len(silent) > self.lost:
-            for when in silent[self.lost :]:
-                self._report(f"frame lost at {self._clock_time(when)}")
-            self.lost = len(silent)
+        expected = set() if self.film.video.codec in _HIDDEN_FRAMES else self._expected
+        silent = [pts for pts in sorted(expected) if pts > first and (self._start is None or pts * tick >= self._start)]
+        for pts in silent[self.lost :]:
+            self._report(f"frame lost at {self._clock_time(pts * tick)}")
+        self.lost = max(self.lost, len(silent))
+        early = {*self._early, *(pts for pts in expected if pts < first)} if self._start is None else set()
+        if early and (first - min(early)) * tick > _GAP:
+            self.lost += len(early)
+            self._report(f"no frames before {self._clock_time(first * tick)}")
+            early.clear()
+        self._early = sorted(early)
 
     def _report(self, line: str) -> None:
         if len(self._damage) < _DAMAGE_LINES:
