@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from benchmarks import command, footage, memory, throughput, transcode
+from benchmarks import command, footage, memory, startup, throughput, transcode
 
 
 @pytest.fixture
@@ -128,3 +128,26 @@ def test_both_sides_of_a_pair_are_asked_for_the_same(source: Path, tmp_path: Pat
     asked = dict(pairwise(words))
     assert (asked["--preset"], asked["--crf"], asked["--threads"], asked["--codec"]) == ("fast", "20", "1", "h264")
     assert words[-2:] == ["--steady", "off"]
+
+
+def test_the_real_command_is_measured_end_to_end(source: Path, tmp_path: Path) -> None:
+    args = arguments(source, tmp_path, "--pairs", "1", "--device", "cpu")
+    result = throughput.measure(args)
+    assert result["report"]["frames_colored"] == result["clip"]["frames"] == 8
+    assert len(result["seconds"]["ours"]) == len(result["seconds"]["transcode"]) == 1
+    own, plain = result["seconds"]["ours"][0], result["seconds"]["transcode"][0]
+    assert result["ratio"]["median"] == pytest.approx(plain / own, abs=1e-3)
+    assert result["fps"]["ours"]["median"] == pytest.approx(8 / own, abs=1e-3)
+    assert not (tmp_path / "throughput.mp4").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="resident size is read from /proc")
+def test_first_packet_and_memory_of_the_real_command(source: Path, tmp_path: Path) -> None:
+    args = arguments(source, tmp_path, "--device", "cpu", "--frames", "60")
+    args.repeats, args.early = 1, 50
+    first = startup.measure(args)
+    assert 0 < first["first_packet"]["median"] == first["first_run"]
+    used = memory.measure(args)
+    assert 50 < used["peak_mib"] < 4000
+    assert used["frames_colored"] == 60
+    assert abs(used["growth"]["share"]) < 1
