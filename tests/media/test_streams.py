@@ -289,3 +289,56 @@ def test_tags_that_are_no_utf8_go_out_as_they_came_in(tmp_path):
     source.write_bytes(source.read_bytes().replace(b"cafXX", b"caf\xe9 "))
     copy(source, tmp_path / "o.mkv")
     assert b"caf\xe9 " in (tmp_path / "o.mkv").read_bytes()
+
+
+@pytest.mark.parametrize("out", ["o.mp4", "o.mkv"])
+def test_sound_whose_times_stand_still_or_go_back_is_muxed(out, tmp_path):
+    plain = make(tmp_path / "plain.mkv", audio=["flac"], frames=25)
+    with av.open(str(plain)) as source, av.open(str(tmp_path / "a.mkv"), "w") as target:
+        outputs = {s.index: target.add_stream_from_template(s, opaque=True) for s in source.streams}
+        previous: int | None = None
+        for packet in source.demux():
+            if packet.size:
+                if packet.stream.type == "audio":
+                    previous, packet.pts, packet.dts = packet.pts, previous or packet.pts, previous or packet.dts
+                    packet.pts = packet.dts = packet.pts // 90 * 90
+                packet.stream = outputs[packet.stream.index]
+                target.mux(packet)
+    copy(tmp_path / "a.mkv", tmp_path / out)
+    assert [data for _, _, data in packets_of(tmp_path / out, "audio")] == [data for _, _, data in packets_of(plain, "audio")]
+
+
+def test_what_can_be_read_of_a_truncated_film_is_muxed(tmp_path):
+    source = make(tmp_path / "a.mkv", frames=50, audio=["flac"], options={"g": "5"})
+    data = source.read_bytes()
+    (tmp_path / "half.mkv").write_bytes(data[: len(data) // 2])
+    copy(tmp_path / "half.mkv", tmp_path / "o.mp4")
+    kept = packets_of(tmp_path / "o.mp4", "audio")
+    assert 0 < len(kept) < len(packets_of(source, "audio"))
+
+
+@pytest.mark.parametrize(("source", "out"), [("a.ts", "o.mp4"), ("a.mp4", "o.ts"), ("a.ts", "o.mkv")])
+def test_a_second_h264_track_plays_after_a_change_of_framing(source, out, tmp_path):
+    copy(make(tmp_path / source, second_video="libx264"), tmp_path / out)
+    pictures = []
+    for path in (tmp_path / source, tmp_path / out):
+        with av.open(str(path)) as container:
+            pictures.append([frame.to_ndarray() for frame in container.decode(container.streams.video[1])])
+    assert len(pictures[1]) == 12
+    assert np.array_equal(pictures[0], pictures[1])
+
+
+@pytest.mark.parametrize(
+    ("out", "made", "told"),
+    [
+        ("o.ts", {"tags": {"title": "A film"}}, "tags will be lost: title"),
+        ("o.avi", {"audio": ["pcm_s16le"]}, "tags of stream 1 will be lost: language"),
+        ("o.mp4", {"stream_tags": {"MOOD": "blue"}}, "tags of stream 0 will be lost: MOOD"),
+        ("o.mkv", {"stream_tags": {"MOOD": "blue"}, "tags": {"X": "y"}}, None),
+    ],
+)
+def test_tags_that_will_be_lost_are_named(out, made, told, tmp_path):
+    film = probe(make(tmp_path / "a.mkv", frames=4, **made))
+    notes = plan_streams(film, Path(out), plan_encoding(film, Path(out), FAST), drop_unsupported=False).notes
+    assert [note for note in notes if "tags" in note] == ([] if told is None else [note for note in notes if note.startswith(told)])
+    assert told is None or any(note.startswith(told) for note in notes)

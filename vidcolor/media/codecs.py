@@ -149,9 +149,28 @@ NEGATIVE_IN_CLUSTER = ("matroska", "webm")
 SHIFTS_TO_ZERO = ("mpegts", "flv")
 """Muxers that take no times below 0: everything is moved together until the first dts is 0."""
 
-NO_DISPOSITIONS = ("mpegts", "flv", "avi", "3gp")
+ITUNES_TAGS = frozenset(
+    "title artist album_artist composer album date comment genre copyright grouping lyrics description synopsis show episode_id "  # noqa: SIM905
+    "network keywords track disc rating language creation_time".split()
+)
+"""Tags that MP4 keeps without a list of its own keys."""
 
-NO_LANGUAGES = ("flv", "avi")
+FILE_TAGS: dict[str, frozenset[str]] = {
+    "mpegts": frozenset({"service_name", "service_provider"}),
+    "avi": frozenset({"title", "artist", "album", "comment", "copyright", "date", "genre", "track", "software", "language"}),
+    "3gp": ITUNES_TAGS,
+}
+"""Tags of the whole file that these containers keep; the others keep tags of any name."""
+
+TRACK_TAGS: dict[str, frozenset[str]] = {
+    **dict.fromkeys(MOVIES, frozenset({"language", "title", "handler_name", "timecode", "creation_time"})),
+    "mpegts": frozenset({"language"}),
+    "avi": frozenset({"title"}),
+    "flv": frozenset(),
+}
+"""Tags of a track that these containers keep; the others keep tags of any name."""
+
+NO_DISPOSITIONS = ("mpegts", "flv", "avi", "3gp")
 
 MAC_LANGUAGES = {
     **{"deu": "ger", "nld": "dut", "swe": "sve", "isl": "ice", "zho": "chi", "sqi": "alb", "rum": "ron", "cze": "ces", "slo": "slk"},

@@ -14,18 +14,15 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Disposition
 
 from vidcolor.errors import OutputError
-from vidcolor.media.codecs import ATTACHED_COVERS, MAC_LANGUAGES, MOVIES, NEGATIVE_IN_CLUSTER
+from vidcolor.media.codecs import ATTACHED_COVERS, ITUNES_TAGS, MAC_LANGUAGES, MOVIES, NEGATIVE_IN_CLUSTER
 from vidcolor.media.encoding import Encoding, configure
 from vidcolor.media.probe import Film, open_input
 from vidcolor.media.writer import read_header, read_packets
 
 COVER_FILES = {"png": ("cover.png", "image/png"), "mjpeg": ("cover.jpg", "image/jpeg")}
+MAY_STAND_STILL = 0x20000  # AVFMT_TS_NONSTRICT: equal dts are allowed
+RETRIES = 100
 EMPTY_TEXT = b"\0\0"  # of mov_text: no subtitle is shown
-ITUNES_TAGS = frozenset(
-    "title artist album_artist composer album date comment genre copyright grouping lyrics description synopsis show episode_id "  # noqa: SIM905
-    "network keywords track disc rating language creation_time".split()
-)
-"""Tags that MP4 keeps without a list of its own keys."""
 
 
 def decoding_times(coded_pts: list[int], sorted_pts: list[int], earliest: int | None = None) -> list[int]:
@@ -188,9 +185,10 @@ class Mux:
         streams = [s for s in source.streams if s.index in outputs and s.index != self.film.video.index and s.type != "attachment"]
         if not streams:
             return
-        packets: Iterator[Any] = source.demux(*streams)
         movie = self.encoding.container in MOVIES
-        for packet in packets:
+        step = 0 if cast(Any, av.ContainerFormat(self.encoding.container, "w")).flags & MAY_STAND_STILL else 1
+        last: dict[int, int] = {}
+        for packet in demuxed(source, streams):
             stream = packet.stream
             if not packet.size or (movie and stream.type == "subtitle" and bytes(packet) == EMPTY_TEXT):
                 continue  # the flush packet at the end; pauses, which the muxer writes by itself
@@ -200,6 +198,9 @@ class Mux:
             packet.pts = packet.dts if packet.pts is None else packet.pts
             index = stream.index
             if self._clip(packet):
+                floor = last.get(index, packet.dts - 1) + step  # some files count backwards, which muxers refuse
+                packet.dts = last[index] = max(packet.dts, floor)
+                packet.pts = max(packet.pts, packet.dts)
                 packet.stream = outputs[index]
                 yield packet
 
@@ -234,6 +235,16 @@ class Mux:
                 times = {"start": round((begin - self.shift) / base), "end": round((finish - self.shift) / base)}
                 chapters.append({**chapter, "time_base": base, **times})
         return chapters
+
+
+def demuxed(source: InputContainer, streams: list[Any]) -> Iterator[Any]:
+    """Packets of these streams, as far as they can be read: where a file is damaged, what lies beyond is tried a few times."""
+    for _ in range(RETRIES):
+        try:
+            yield from source.demux(*streams)
+        except av.error.InvalidDataError:
+            continue
+        return
 
 
 def read_covers(film: Film, wanted: set[int]) -> dict[int, bytes]:

@@ -13,10 +13,23 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Disposition
 
 from vidcolor.errors import OutputError, UsageError
-from vidcolor.media.codecs import ATTACHED_COVERS, HELD, KEEP_CHAPTERS, KEEP_ROTATION, MOVIES, NO_DISPOSITIONS, NO_LANGUAGES, SHIFTS_TO_ZERO
+from vidcolor.media.codecs import (
+    ATTACHED_COVERS,
+    FILE_TAGS,
+    HELD,
+    KEEP_CHAPTERS,
+    KEEP_ROTATION,
+    MOVIES,
+    NO_DISPOSITIONS,
+    SHIFTS_TO_ZERO,
+    TRACK_TAGS,
+)
 from vidcolor.media.encoding import Encoding, reason
-from vidcolor.media.mux import COVER_FILES, Mux, free_tags, muxer_options
+from vidcolor.media.mux import COVER_FILES, Mux, free_tags, muxer_options, own_tags
 from vidcolor.media.probe import Film, Stream, open_input
+
+EMPTY_TAGS = {("language", "und"), ("handler_name", "VideoHandler"), ("handler_name", "SoundHandler"), ("handler_name", "SubtitleHandler")}
+"""Tags that a muxer made and that say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +113,25 @@ def _losses(film: Film, encoding: Encoding, source: InputContainer, copied: list
         notes.append(f"tags will be lost: {', '.join(lost)} ({container} keeps either cover art or tags of any name)")
     if any(stream.disposition & ~Disposition.default for stream in source.streams) and container in NO_DISPOSITIONS:
         notes.append(f"marks of tracks (forced, hearing impaired and so on) will be lost: {container} has none")
-    if any(stream.metadata.get("language", "und") != "und" for stream in source.streams) and container in NO_LANGUAGES:
-        notes.append(f"languages of tracks will be lost: {container} has none")
+    notes += _lost_tags(source, container)
     if container == "avi":
         notes.append("AVI keeps no times: the film starts at 0")
         if "264" not in encoding.codec and (film.matrix != 2 or film.primaries != 2):
             notes.append(f"AVI keeps no colour tags with {encoding.codec}")
     elif (source.streams[film.video.index].start_time or 0) < 0 or (container in SHIFTS_TO_ZERO and film.start < 1):
         notes.append(f"{container} shows nothing before 0: all streams together may start a fraction of a second later")
+    return notes
+
+
+def _lost_tags(source: InputContainer, container: str) -> list[str]:
+    notes = []
+    kept = FILE_TAGS.get(container)
+    if kept is not None and (lost := [key for key in own_tags(source.metadata) if key.lower() not in kept]):
+        notes.append(f"tags will be lost: {', '.join(lost)} ({container} has no place for them)")
+    for stream in source.streams if container in TRACK_TAGS else ():
+        tags = {key: value for key, value in own_tags(stream.metadata).items() if (key.lower(), value) not in EMPTY_TAGS}
+        if lost := [key for key in tags if key.lower() not in TRACK_TAGS[container] and stream.type != "attachment"]:
+            notes.append(f"tags of stream {stream.index} will be lost: {', '.join(lost)} ({container} has no place for them)")
     return notes
 
 
