@@ -1,0 +1,149 @@
+"""Steady: flicker of colour goes, colour moves with the picture, and nothing of one thing stays on another."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+
+from vidcolor.frames import Frame, Work
+from vidcolor.planes import Box, Floats, Layout, Planes
+from vidcolor.stages.steady import Steady
+
+SIZE = (128, 192)
+SOURCE = Planes(np.zeros((2, 2), np.uint8), None, None, Layout(2, 2))
+
+
+def texture(seed: int, width: int = 320) -> Floats:
+    rng = np.random.default_rng(seed)
+    fine = cv2.resize(rng.random((32, width // 4), dtype=np.float32), (width, SIZE[0]), interpolation=cv2.INTER_CUBIC)
+    coarse = cv2.resize(rng.random((6, width // 20), dtype=np.float32), (width, SIZE[0]), interpolation=cv2.INTER_CUBIC)
+    return (0.5 * fine + 0.5 * coarse).clip(0, 1)
+
+
+def low(plane: Floats) -> Floats:
+    return cv2.resize(plane, (SIZE[1] // 4, SIZE[0] // 4), interpolation=cv2.INTER_AREA)
+
+
+def frame(luma: Floats, number: int = 0) -> Frame:
+    luma = luma.copy()
+    luma.flags.writeable = False
+    return Frame(number, number, SOURCE, Work(luma, Box(0, 0, 2, 2)))
+
+
+def run(steady: Steady, lumas: list[Floats], chromas: list[Floats]) -> list[Floats]:
+    sure = np.ones(chromas[0].shape[1:], np.float32)
+    return [steady.accept(frame(luma, number), chroma, sure) for number, (luma, chroma) in enumerate(zip(lumas, chromas, strict=True))]
+
+
+def pan(count: int, speed: int = 4) -> tuple[list[Floats], list[Floats]]:
+    """A textured scene that moves by whole chroma pixels, and its true chroma."""
+    luma, cb = texture(0), texture(1) * np.float32(0.3) - np.float32(0.15)
+    views = [slice(speed * i, speed * i + SIZE[1]) for i in range(count)]
+    return [luma[:, view] for view in views], [np.stack([low(cb[:, view]), -low(cb[:, view])]) for view in views]
+
+
+def test_flicker_of_a_still_scene_is_averaged_away() -> None:
+    luma, rng = texture(0)[:, : SIZE[1]], np.random.default_rng(0)
+    base = np.full((2, 32, 48), 0.1, np.float32)
+    noisy = [base + rng.normal(0, 0.03, (2, 1, 1)).astype(np.float32) for _ in range(16)]
+    out = run(Steady(), [luma] * 16, noisy)
+    before, after = (np.mean([np.square(b - a).mean() for a, b in pairwise(x[4:])]) for x in (noisy, out))
+    assert after < before / 4
+    assert np.mean(out[8:]) == pytest.approx(0.1, abs=0.02)
+
+
+def test_colour_moves_with_the_picture() -> None:
+    lumas, truth = pan(12)
+    rng = np.random.default_rng(0)
+    noisy = [chroma + rng.normal(0, 0.02, (2, 1, 1)).astype(np.float32) for chroma in truth]
+    out = run(Steady(), lumas, noisy)
+    before, after = (np.mean([np.square(a - b)[:, 2:-2, 2:-2].mean() for a, b in zip(x[4:], truth[4:], strict=True)]) for x in (noisy, out))
+    assert after < before / 2
+
+
+def test_true_colour_of_a_moving_scene_stays_as_vivid() -> None:
+    lumas, truth = pan(16)
+    out = run(Steady(), lumas, truth)
+    assert np.std(out[-1]) > 0.97 * np.std(truth[-1])
+
+
+def test_exposure_flicker_does_not_hinder() -> None:
+    luma, rng = texture(0)[:, : SIZE[1]], np.random.default_rng(0)
+    lumas = [(luma * rng.uniform(0.5, 0.9) + rng.uniform(0, 0.1)).astype(np.float32) for _ in range(10)]
+    noisy = [np.full((2, 32, 48), 0.1, np.float32) + rng.normal(0, 0.03, (2, 1, 1)).astype(np.float32) for _ in range(10)]
+    out = run(Steady(), lumas, noisy)
+    before, after = (np.mean([np.square(b - a).mean() for a, b in pairwise(x[3:])]) for x in (noisy, out))
+    assert after < before / 4
+
+
+def test_what_is_uncovered_takes_no_colour_from_what_covered_it() -> None:
+    """A red square crosses a blue scene: where it was, the network's own blue must show at once."""
+    scene, square = texture(2), texture(3)
+    lumas, truth = [], []
+    for number in range(8):
+        luma, red = scene[:, : SIZE[1]].copy(), np.zeros(SIZE, np.float32)
+        left = 16 + 12 * number
+        luma[40:88, left : left + 48] = 0.3 + 0.7 * square[40:88, :48]
+        red[40:88, left : left + 48] = 1
+        lumas.append(luma)
+        truth.append(np.stack([low(0.15 * (1 - red)), low(0.25 * red)]))
+    out = run(Steady(), lumas, truth)
+    wrong = np.abs(out[-1] - truth[-1]).max(axis=0)
+    assert (wrong > 0.06).mean() < 0.01
+
+
+def test_a_new_mind_of_the_network_is_followed() -> None:
+    luma = texture(0)[:, : SIZE[1]]
+    green, red = (np.broadcast_to(np.array(c, np.float32).reshape(2, 1, 1), (2, 32, 48)).copy() for c in ((-0.15, -0.15), (-0.1, 0.25)))
+    out = run(Steady(), [luma] * 12, [green] * 6 + [red] * 6)
+    assert np.abs(out[6] - red).max() < 0.02
+
+
+def test_the_first_answer_of_a_shot_is_the_networks_own() -> None:
+    lumas, truth = pan(4)
+    steady = Steady()
+    run(steady, lumas, truth)
+    steady.reset()
+    other = -truth[0]
+    assert np.array_equal(steady.accept(frame(lumas[0]), other, np.ones((32, 48), np.float32)), other)
+
+
+def test_the_same_shot_gives_the_same_colours_before_and_after_a_reset() -> None:
+    lumas, truth = pan(5)
+    fresh = run(Steady(), lumas, truth)
+    used = Steady()
+    run(used, [texture(7)[:, : SIZE[1]]] * 3, truth[:3])
+    used.reset()
+    assert all(np.array_equal(a, b) for a, b in zip(fresh, run(used, lumas, truth), strict=True))
+
+
+def test_the_networks_arrays_are_not_written() -> None:
+    lumas, truth = pan(3)
+    for chroma in truth:
+        chroma.flags.writeable = False
+    before = [chroma.tobytes() for chroma in truth]
+    run(Steady(), lumas, truth)
+    assert [chroma.tobytes() for chroma in truth] == before
+
+
+def test_a_change_of_size_and_a_blank_frame_are_borne() -> None:
+    steady = Steady()
+    for shape in ((128, 192), (192, 128), (64, 64)):
+        for luma in (texture(0)[: shape[0], : shape[1]], np.zeros(shape, np.float32)):
+            luma = cv2.resize(luma, shape[::-1])
+            chroma = np.full((2, shape[0] // 4, shape[1] // 4), 0.1, np.float32)
+            out = steady.accept(frame(luma), chroma, chroma[0])
+            assert out.shape == chroma.shape
+            assert np.isfinite(out).all()
+
+
+def test_it_proposes_no_hints() -> None:
+    assert Steady().propose(frame(texture(0)[:, : SIZE[1]])) is None
+
+
+def test_strength_without_meaning_is_refused() -> None:
+    with pytest.raises(ValueError, match="strength"):
+        Steady(strength=0)
