@@ -155,11 +155,51 @@ def test_orientation_profile_xmp_and_resolution_are_kept(tmp_path, kind):
     assert read_entries(extras.tags.exif)[305] == (2, 6, b"maker\0")
     if kind != "webp":
         assert extras.tags.dpi == pytest.approx((300, 300), abs=0.05)
+    if kind in ("png", "tiff"):
+        assert np.array_equal(read.y, planes.y if read.layout.depth == 8 else planes.y.astype(np.uint16) * 257)  # not turned
     second = tmp_path / "second"
     to444 = Planes(read.y, None, None, Layout(34, 21, read.layout.depth, "400", read.layout.full_range)) if not read.layout.rgb else read
     write_picture(second, to444, extras)
     assert read_tags(second.read_bytes(), kind) == extras.tags
-    assert cv2.imdecode(np.fromfile(second, np.uint8), cv2.IMREAD_UNCHANGED).shape[:2] == (21, 34)
+    assert np.array_equal(read_picture(second)[0].y, read.y) or kind in ("jpeg", "webp")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("colour", [False, True])
+def test_pixels_of_a_tiff_are_not_turned_by_its_orientation(tmp_path, dtype, colour):
+    image = rgb_image(dtype) if colour else grey_image(dtype)
+    plain = cv2.imencode(".tif", image)[1].tobytes()
+    want, _ = read_picture(save(tmp_path / "a.tif", image))
+    for orientation in range(1, 9):
+        exif = b"II*\0\x08\0\0\0" + write_entries({274: (3, 1, bytes([orientation, 0]))}, 8)
+        path = tmp_path / f"{orientation}.tif"
+        path.write_bytes(add_tags(plain, "tiff", Tags(exif=exif)))
+        planes, extras = read_picture(path)
+        assert np.array_equal(planes.y, want.y)
+        assert extras.tags.orientation == orientation
+
+
+def test_white_zero_tiff_comes_as_light(tmp_path):
+    image = grey_image()
+    entries = {256: (4, 1, struct.pack("<I", 34)), 257: (4, 1, struct.pack("<I", 21)), 258: (3, 1, b"\x08\0"), 259: (3, 1, b"\1\0")}
+    entries |= {262: (3, 1, b"\0\0"), 273: (4, 1, struct.pack("<I", 8)), 277: (3, 1, b"\1\0"), 278: (4, 1, struct.pack("<I", 21))}
+    entries |= {279: (4, 1, struct.pack("<I", image.size))}
+    path = tmp_path / "a.tif"
+    path.write_bytes(b"II*\0" + struct.pack("<I", 8 + image.size) + image.tobytes() + write_entries(entries, 8 + image.size))
+    assert np.array_equal(read_picture(path)[0].y, 255 - image)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_grey_png_of_few_bits_spans_the_whole_range(tmp_path, bits):
+    levels = np.arange(1 << bits, dtype=np.uint8)
+    packed = np.packbits(((levels[:, None] >> np.arange(bits)[::-1]) & 1).astype(np.uint8).ravel()).tobytes()
+    head = struct.pack(">IIBBBBB", len(levels), 1, bits, 0, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n"
+    for name, body in ((b"IHDR", head), (b"IDAT", zlib.compress(b"\0" + packed)), (b"IEND", b"")):
+        data += struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+    (tmp_path / "a.png").write_bytes(data)
+    y = read_picture(tmp_path / "a.png")[0].y
+    assert y.tolist() == [[int(v) * 255 // ((1 << bits) - 1) for v in levels]]
 
 
 def test_a_long_profile_is_split_over_jpeg_segments():
@@ -178,7 +218,7 @@ def test_a_grey_profile_is_dropped_and_said(tmp_path):
     assert any("grey colour profile" in note for note in extras.notes)
 
 
-def test_a_tiff_with_white_zero_and_big_endian_tags_is_read(tmp_path):
+def test_a_tiff_written_by_hand_is_read_with_its_resolution(tmp_path):
     image = grey_image()
     entries = {256: (4, 1, struct.pack("<I", 34)), 257: (4, 1, struct.pack("<I", 21)), 258: (3, 1, b"\x08\0"), 259: (3, 1, b"\1\0")}
     entries |= {262: (3, 1, b"\1\0"), 273: (4, 1, struct.pack("<I", 8)), 277: (3, 1, b"\1\0"), 278: (4, 1, struct.pack("<I", 21))}

@@ -142,6 +142,8 @@ def test_matroska_says_the_length_of_the_video_track_itself(tmp_path):
 def test_bare_streams_cannot_be_sought_in(tmp_path):
     film = probe(make(tmp_path / "a.h264", container="h264", frames=5))
     assert not film.seekable and film.duration is None
+    guessed = probe(make(tmp_path / "a.m2v", codec="mpeg2video", container="mpeg2video", frames=5))
+    assert guessed.duration is None and guessed.declared is None and guessed.frames is None
     assert probe(make(tmp_path / "a.mkv", frames=5)).seekable
 
 

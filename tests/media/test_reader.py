@@ -464,6 +464,20 @@ def test_films_stored_bottom_line_first_come_upright(tmp_path):
     assert np.array_equal(to_rgb(frames[0][1]), video_frame(0, (64, 48), "rgb24", colour=True).to_ndarray())
 
 
+@pytest.mark.parametrize("threads", [1, 4])
+def test_damage_near_the_end_takes_no_sound_frame_along(tmp_path, threads):
+    path = make(tmp_path / "a.mov", codec="prores_ks", pix_fmt="yuv422p10le", frames=20)
+    with av.open(str(path)) as container:
+        places = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+    data = bytearray(path.read_bytes())
+    at, size = places[16]
+    data[at : at + size] = b"\xff" * size
+    path.write_bytes(data)
+    whole, reader = read(path, threads=threads)
+    assert [round(p * reader.film.time_base * 25) for p, _ in whole] == [*range(16), 17, 18, 19]
+    assert reader.lost == 1 and len(reader.damage) == 1
+
+
 def test_the_list_of_damage_stays_short(tmp_path):
     path = make(tmp_path / "a.mov", codec="prores_ks", pix_fmt="yuv422p10le", frames=60)
     frames, reader = read(spoil(path, 0.45))

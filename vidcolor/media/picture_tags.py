@@ -101,6 +101,18 @@ def write_entries(entries: Entries, at: int, following: int = 0) -> bytes:
     return table + struct.pack("<I", following) + values
 
 
+def as_stored(data: bytes) -> bytes:
+    """The TIFF file with its orientation set to 1, since OpenCV turns the pixels by it even when asked for them unchanged."""
+    order = "<" if data[:2] == b"II" else ">"
+    if ORIENTATION not in read_entries(data):
+        return data
+    (at,) = struct.unpack_from(f"{order}I", data, 4)
+    place = at + 2
+    while struct.unpack_from(f"{order}H", data, place)[0] != ORIENTATION:
+        place += 12
+    return data[: place + 8] + struct.pack(f"{order}H", 1) + data[place + 10 :]
+
+
 def _swapped(value: bytes, kind: int) -> bytes:
     word = {3: 2, 8: 2, 4: 4, 9: 4, 5: 4, 10: 4, 11: 4, 13: 4, 12: 8}.get(kind, 1)
     return b"".join(value[i : i + word][::-1] for i in range(0, len(value), word))

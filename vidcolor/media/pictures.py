@@ -12,7 +12,7 @@ import numpy as np
 
 from vidcolor.errors import InputError, OutputError
 from vidcolor.media.formats import describe
-from vidcolor.media.picture_tags import PictureFormat, Tags, add_tags, format_of, is_animated_png, read_tags
+from vidcolor.media.picture_tags import PictureFormat, Tags, add_tags, as_stored, format_of, is_animated_png, read_tags
 from vidcolor.media.unpack import from_rgb, rgb_layout, to_rgb, unpack
 from vidcolor.planes import Layout, Planes
 
@@ -105,8 +105,10 @@ def _decoded(path: Path, data: bytes, codec: str) -> tuple[Planes, str, int, boo
 
 def _tiff(path: Path, data: bytes) -> tuple[Planes, str, int, bool]:
     """TIFF through libtiff, which knows more of its kinds than FFmpeg."""
-    raw = np.frombuffer(data, np.uint8)
-    image = cast(Any, cv2.imdecode(raw, cv2.IMREAD_UNCHANGED))
+    try:
+        image = cast(Any, cv2.imdecode(np.frombuffer(as_stored(data), np.uint8), cv2.IMREAD_UNCHANGED))
+    except cv2.error:  # too large, or damaged beyond libtiff's patience
+        image = None
     if image is None:
         raise InputError(f"{path}: the picture is damaged, or of a kind that cannot be read")
     if image.dtype not in (np.uint8, np.uint16):

@@ -176,11 +176,12 @@ def _film(path: Path, container: InputContainer, stream: VideoStream, frame: av.
     others = [s for s in container.streams if s is not stream]
     starts = [s.start_time * (exact(s.time_base) or 0) for s in others if s.type == "audio" and s.start_time is not None]
     start = min([begin, *map(Fraction, starts)])
-    declared = Fraction(container.duration, av.time_base) if container.duration else None
+    seekable = not container.format.flags & _NO_TIMESTAMPS
+    declared = Fraction(container.duration, av.time_base) if container.duration and seekable else None  # else guessed from the bit rate
     matroska = container.format.name.startswith("matroska")
     if declared and matroska:  # its header tells the time of the end, not a length
         declared -= start
-    duration = (_tagged_end(stream, begin) if matroska else stream.duration and stream.duration * time_base) or declared
+    duration = (_tagged_end(stream, begin) if matroska else stream.duration and seekable and stream.duration * time_base) or declared
     rate = exact(stream.average_rate) or exact(stream.guessed_rate)
     frames = stream.frames or (round(duration * rate) if duration and rate else None)
     matrix = seen.get(Type.DISPLAYMATRIX)
@@ -208,7 +209,7 @@ def _film(path: Path, container: InputContainer, stream: VideoStream, frame: av.
         range_tagged=tagged[0],
         siting_tagged=tagged[1],
         hdr=_hdr(stream, seen),
-        seekable=not container.format.flags & _NO_TIMESTAMPS,
+        seekable=seekable,
         notes=tuple(notes),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections.abc import Iterable, Iterator
@@ -85,7 +86,7 @@ class Reader:
     def notes(self) -> list[str]:
         """What was assumed about frame times, and frames before the first key frame; empty for most films."""
         count = len(self._early)
-        return [*self._clock.notes, *([f"{count} frames before the first key frame cannot be decoded"] if count else [])]
+        return [*self._clock.notes, *([f"before the first key frame {count} frame(s) cannot be decoded"] if count else [])]
 
     @property
     def missing(self) -> Fraction:
@@ -179,6 +180,29 @@ class Reader:
                     self._report(f"no frames from {self._clock_time(last * self.film.time_base)} on")
                 last = pts
                 yield pts, frame
+        if (
+            last is not None
+            and self.film.seekable
+            and self.film.video.codec not in _HIDDEN_FRAMES
+            and max(self._expected, default=last) > last
+        ):
+            yield from self._tail(last)
+
+    def _tail(self, last: int) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Frames after `last` that are still expected: an error while frame threads are emptied takes the ones behind it along."""
+        with open_input(self.film.path) as container:
+            stream = cast(VideoStream, container.streams[self.film.video.index])
+            stream.codec_context.thread_count = 1
+            try:
+                container.seek(last, stream=stream)
+            except av.FFmpegError:  # they stay counted as lost
+                return
+            for packet in self._packets(container, stream):
+                with contextlib.suppress(av.FFmpegError):  # already reported
+                    for frame in packet.decode():
+                        if frame.pts is not None and frame.pts > last and frame.pts in self._expected:
+                            self._expected.discard(frame.pts)
+                            yield self._clock.stamp(frame), frame
 
     def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
         """Packets of the film's video track, the empty one that flushes the decoder last; goes on after read errors."""
