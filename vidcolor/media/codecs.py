@@ -143,9 +143,6 @@ HELD: dict[str, frozenset[str]] = {
 }
 """What these containers hold in truth: FFmpeg's muxers write any codec as private data that nobody can read back."""
 
-NEGATIVE_IN_CLUSTER = ("matroska", "webm")
-"""Muxers that take times below 0, but not first."""
-
 SHIFTS_TO_ZERO = ("mpegts", "flv")
 """Muxers that take no times below 0: everything is moved together until the first dts is 0."""
 

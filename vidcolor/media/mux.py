@@ -14,7 +14,7 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Disposition
 
 from vidcolor.errors import OutputError
-from vidcolor.media.codecs import ATTACHED_COVERS, ITUNES_TAGS, MAC_LANGUAGES, MOVIES, NEGATIVE_IN_CLUSTER
+from vidcolor.media.codecs import ATTACHED_COVERS, ITUNES_TAGS, MAC_LANGUAGES, MOVIES
 from vidcolor.media.encoding import Encoding, configure
 from vidcolor.media.probe import Film, open_input
 from vidcolor.media.writer import read_header, read_packets
@@ -25,18 +25,15 @@ RETRIES = 100
 EMPTY_TEXT = b"\0\0"  # of mov_text: no subtitle is shown
 
 
-def decoding_times(coded_pts: list[int], sorted_pts: list[int], earliest: int | None = None) -> list[int]:
+def decoding_times(coded_pts: list[int], sorted_pts: list[int]) -> list[int]:
     """A dts for each packet in coded order: strictly rising, never above its pts, for any spacing of the pts.
 
     Packet k takes the k-th presentation time, delayed by as many frames as the deepest reordering needs; what comes before the
-    first frame is extrapolated by the first step, or further so that the first dts is not above `earliest`.
+    first frame is extrapolated by the first step.
     """
     rank = {pts: place for place, pts in enumerate(sorted_pts)}
     delay = max((place - rank[pts] for place, pts in enumerate(coded_pts)), default=0)
     step = sorted_pts[1] - sorted_pts[0] if len(sorted_pts) > 1 else 1
-    if earliest is not None and earliest < sorted_pts[0] - step * delay:
-        delay = max(delay, 1)
-        step = -((earliest - sorted_pts[0]) // delay)
     before = [sorted_pts[0] - step * back for back in range(delay, 0, -1)]
     return (before + sorted_pts)[: len(coded_pts)]
 
@@ -52,8 +49,8 @@ def muxer_options(film: Film, container: str, tags: dict[str, str], cover: bool)
         scale = lcm(1000, film.time_base.denominator)  # edit lists count in it: so that they say the start exactly
         flags = "+faststart+use_metadata_tags" if free_tags(tags) and not cover else "+faststart"
         return {"movflags": flags, "movie_timescale": str(scale if scale < 2**31 else 1_000_000)}
-    if container in NEGATIVE_IN_CLUSTER:
-        return {"avoid_negative_ts": "disabled"}
+    if container in ("matroska", "webm"):
+        return {"avoid_negative_ts": "disabled"}  # AAC begins a few milliseconds below 0, which a cluster that begins at 0 can say
     if container == "mpegts":
         return {"mpegts_copyts": "1"}
     return {}
@@ -147,7 +144,7 @@ class Mux:
         return output
 
     def _video_packets(self, source: InputContainer, output: Any) -> Iterator[Any]:
-        times = iter(decoding_times(self.coded_pts, self.sorted_pts, self._priming(source)))
+        times = iter(decoding_times(self.coded_pts, self.sorted_pts))
         durations = self._durations(source)
         shift = int(self.shift / self.film.time_base)
         for path in self.segments:
@@ -159,17 +156,6 @@ class Mux:
                 packet.is_keyframe = record.key
                 packet.stream = output
                 yield packet
-
-    def _priming(self, source: InputContainer) -> int | None:
-        """When sound starts, where it starts below 0 and goes to Matroska; in the film's time base.
-
-        AAC and Opus begin with a few milliseconds to be thrown away. Matroska takes times below 0 inside a cluster that begins at 0:
-        the video must be written first, which the muxer orders by dts.
-        """
-        starts = [s.start_time * cast(Fraction, s.time_base) for s in source.streams if s.index in self.copied and s.start_time]
-        if self.encoding.container not in NEGATIVE_IN_CLUSTER or not starts or min(starts) >= 0 or self.cut_in is not None:
-            return None
-        return int(min(starts) / self.film.time_base) - 1
 
     def _durations(self, source: InputContainer) -> dict[int, int]:
         """Of each frame by pts: up to the next one; the last one as the source's track says, else as the one before."""
