@@ -470,11 +470,11 @@ def test_damage_near_the_end_takes_no_sound_frame_along(tmp_path, threads):
     with av.open(str(path)) as container:
         places = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
     data = bytearray(path.read_bytes())
-    at, size = places[16]
+    at, size = places[18]
     data[at : at + size] = b"\xff" * size
     path.write_bytes(data)
     whole, reader = read(path, threads=threads)
-    assert [round(p * reader.film.time_base * 25) for p, _ in whole] == [*range(16), 17, 18, 19]
+    assert [round(p * reader.film.time_base * 25) for p, _ in whole] == [*range(18), 19]
     assert reader.lost == 1 and len(reader.damage) == 1
 
 
