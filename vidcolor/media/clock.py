@@ -35,7 +35,7 @@ class Clock:
     @property
     def notes(self) -> list[str]:
         lines = [f"{count} frame{'s' if count > 1 else ''} {what}" for what, count in self._counts.items() if count]
-        return [*lines, *([f"times jump back {self._jumps} times: joined"] if self._jumps else [])]
+        return [*lines, *([f"the clock starts afresh {self._jumps} time(s): joined"] if self._jumps else [])]
 
     def sent(self, packet: Packet[Any]) -> None:
         """Note a packet that goes to the decoder."""

@@ -18,6 +18,7 @@ from vidcolor.planes import Layout, Planes
 
 _DECODERS = {"jpeg": "mjpeg", "png": "png", "webp": "webp", "bmp": "bmp"}
 _HEAD = 65536  # bytes in which an animated PNG says so
+_ADOBE_DEFLATE = 8  # TIFF compression; older OpenCV has no name for it
 _ROTATIONS = {3: 180, 4: 180, 5: 270, 6: 270, 7: 90, 8: 90}
 
 
@@ -139,7 +140,7 @@ def write_picture(path: Path, planes: Planes, extras: PictureExtras, quality: in
     settings = {
         "jpeg": [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444],
         "webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
-        "tiff": [cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_ADOBE_DEFLATE],
+        "tiff": [cv2.IMWRITE_TIFF_COMPRESSION, _ADOBE_DEFLATE],
     }
     suffix = {"jpeg": ".jpg", "tiff": ".tif"}.get(kind, f".{kind}")
     try:
