@@ -354,3 +354,19 @@ def test_the_last_frame_lasts_as_long_as_it_did(out, tmp_path):
                 target.mux(packet)
     copy(tmp_path / "a.mp4", tmp_path / out)
     assert probe(tmp_path / "a.mp4").duration == probe(tmp_path / out).duration == Fraction(2, 5)
+
+
+def test_closed_captions_inside_the_pictures_are_named_as_lost(tmp_path):
+    plain = make(tmp_path / "plain.ts", codec="mpeg2video", frames=4)
+    captions = b"\x00\x00\x01\xb2GA94\x03\x42\xff\xfc\x80\x80\xfd\x80\x80\xff"  # user data of ATSC A/53 before the first slice
+    with av.open(str(plain)) as source, av.open(str(tmp_path / "a.ts"), "w") as target:
+        output = target.add_stream_from_template(source.streams.video[0], opaque=True)
+        for packet in source.demux(video=0):
+            if packet.size:
+                told = av.Packet(bytes(packet).replace(b"\x00\x00\x01\x01", captions + b"\x00\x00\x01\x01", 1))
+                told.pts, told.dts, told.time_base, told.stream = packet.pts, packet.dts, packet.time_base, output
+                target.mux(told)
+    for name, expected in (("plain.ts", 0), ("a.ts", 1)):
+        film = probe(tmp_path / name)
+        notes = plan_streams(film, Path("o.mkv"), plan_encoding(film, Path("o.mkv"), FAST), drop_unsupported=False).notes
+        assert len([note for note in notes if "closed captions" in note]) == expected

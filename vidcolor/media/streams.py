@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
 import av
 from av.container import InputContainer, OutputContainer
+from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
 from vidcolor.errors import OutputError, UsageError
@@ -28,6 +31,11 @@ from vidcolor.media.encoding import Encoding, reason
 from vidcolor.media.mux import COVER_FILES, Mux, free_tags, muxer_options, own_tags
 from vidcolor.media.probe import Film, Stream, open_input
 
+IN_PICTURES = {
+    Type.A53_CC: "closed captions inside the pictures",
+    Type.STEREO3D: "marks of stereoscopic pictures",
+    Type.SPHERICAL: "marks of spherical pictures",
+}
 EMPTY_TAGS = {("language", "und"), ("handler_name", "VideoHandler"), ("handler_name", "SoundHandler"), ("handler_name", "SubtitleHandler")}
 """Tags that a muxer made and that say nothing."""
 
@@ -113,7 +121,7 @@ def _losses(film: Film, encoding: Encoding, source: InputContainer, copied: list
         notes.append(f"tags will be lost: {', '.join(lost)} ({container} keeps either cover art or tags of any name)")
     if any(stream.disposition & ~Disposition.default for stream in source.streams) and container in NO_DISPOSITIONS:
         notes.append(f"marks of tracks (forced, hearing impaired and so on) will be lost: {container} has none")
-    notes += _lost_tags(source, container)
+    notes += [*_lost_tags(source, container), *_inside_pictures(source, film)]
     if container == "avi":
         notes.append("AVI keeps no times: the film starts at 0")
         if "264" not in encoding.codec and (film.matrix != 2 or film.primaries != 2):
@@ -121,6 +129,18 @@ def _losses(film: Film, encoding: Encoding, source: InputContainer, copied: list
     elif (source.streams[film.video.index].start_time or 0) < 0 or (container in SHIFTS_TO_ZERO and film.start < 1):
         notes.append(f"{container} shows nothing before 0: all streams together may start a fraction of a second later")
     return notes
+
+
+def _inside_pictures(source: InputContainer, film: Film) -> list[str]:
+    """What the first coded pictures carry beside themselves and a new encoder is not given: PyAV cannot attach it to a frame."""
+    found: set[str] = set()
+    try:
+        frames = cast(Iterator[Any], source.decode(source.streams[film.video.index]))
+        for frame in islice(frames, 3):
+            found |= {IN_PICTURES[data.type] for data in frame.side_data if data.type in IN_PICTURES}
+    except (av.FFmpegError, ValueError):  # damage is Reader's to tell; ValueError is a kind that PyAV does not know
+        return []
+    return [f"{what} will be lost: they cannot be given to a new encoder" for what in sorted(found)]
 
 
 def _lost_tags(source: InputContainer, container: str) -> list[str]:
