@@ -92,6 +92,14 @@ def test_a_run_that_begins_at_a_shot_finds_the_same_cuts(look_ahead: int) -> Non
         assert cuts(luma[start:], look_ahead=look_ahead) == [cut - start for cut in found if cut > start]
 
 
+def test_a_lively_shot_does_not_hide_the_cuts_of_the_next() -> None:
+    """What a shot's own motion was is forgotten at its end: the next one is judged by its own."""
+    lively = np.concatenate([0.4 * shot(20 + number, 1) + 0.6 * shot(23, 1) for number in range(8)])
+    still = shot(1, 3, speed=0)
+    like_it = 0.5 * still + 0.5 * shot(2, 3, speed=0)
+    assert cuts(np.concatenate([lively, still, like_it])) == [8, 11]
+
+
 def test_greater_sensitivity_finds_more() -> None:
     alike = film(12, 12)
     alike[12:] = 0.65 * alike[:12] + 0.35 * alike[12:]
