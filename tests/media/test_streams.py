@@ -88,12 +88,12 @@ def test_decoding_times_rise_and_never_pass_the_presentation(gaps, reorder, firs
 @pytest.mark.parametrize(
     ("source", "out", "made", "told"),
     [
-        ("a.mkv", "o.mp4", {"subtitles": ["subrip"]}, "stream 1 (subtitle, subrip)"),
-        ("a.mkv", "o.mp4", {"attachments": [("a.ttf", "font/ttf", b"x")]}, "attachment"),
-        ("a.mkv", "o.webm", {"audio": ["aac"]}, "stream 1 (audio, aac)"),
-        ("a.mkv", "o.ts", {"audio": ["flac"]}, "no place for flac"),
-        ("a.mkv", "o.ts", {"subtitles": ["hdmv_pgs_subtitle"]}, "no place for hdmv_pgs_subtitle"),
-        ("a.mp4", "o.avi", {"subtitles": ["mov_text"]}, "stream 1 (subtitle, mov_text)"),
+        ("a.mkv", "o.mp4", {"subtitles": ["subrip"]}, "stream 1: mp4 has no place for subtitle in subrip"),
+        ("a.mkv", "o.mp4", {"attachments": [("a.ttf", "font/ttf", b"x")]}, "attached files"),
+        ("a.mkv", "o.webm", {"audio": ["aac"]}, "stream 1: webm has no place for audio in aac"),
+        ("a.mkv", "o.ts", {"audio": ["flac"]}, "no place for audio in flac"),
+        ("a.mkv", "o.ts", {"subtitles": ["hdmv_pgs_subtitle"]}, "no place for subtitle in hdmv_pgs_subtitle"),
+        ("a.mp4", "o.avi", {"subtitles": ["mov_text"]}, "stream 1: avi has no place for subtitle in mov_text"),
         ("a.mkv", "o.mkv", {"attachments": [("a.ttf", "font/ttf", b"x")]}, None),
     ],
 )

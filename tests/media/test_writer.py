@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import resource
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -147,3 +148,35 @@ def test_a_folder_that_is_not_there_is_an_output_error(tmp_path):
     film = film_of(Layout(64, 48, chroma="400"))
     with pytest.raises(OutputError, match="No such file"):
         SegmentWriter(tmp_path / "none" / "0.seg", film, encoding_for(film))
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1", "vp9", "ffv1"])
+def test_the_same_frames_give_the_same_segment(codec: str, tmp_path: Path):
+    layout = Layout(128, 96, chroma="400")
+    film = film_of(layout)
+    encoding = plan_encoding(film, Path("o.mkv"), Request(codec=codec, threads=2))
+    told = []
+    for _ in range(2):
+        writer = SegmentWriter(tmp_path / "0.seg", film, encoding)
+        for number in range(16):
+            writer.write(number, planes_of(layout, number % 3))
+        told.append(writer.close())
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1", "vp9", "ffv1"])
+@pytest.mark.parametrize("size", [(67, 65), (129, 98), (130, 97)])
+def test_no_size_is_cropped(codec: str, size: tuple[int, int], tmp_path: Path):
+    layout = Layout(*size, chroma="420")
+    film = film_of(layout, "yuv420p")
+    encoding = encoding_for(film, codec=codec)
+    writer = SegmentWriter(tmp_path / "0.seg", film, encoding)
+    writer.write(0, planes_of(replace(layout, chroma="400")))
+    writer.close()
+    decoder = av.CodecContext.create({"av1": "libdav1d"}.get(codec, codec), "r")
+    if codec == "ffv1":  # leaves its size to the container
+        decoder.width, decoder.height, decoder.pix_fmt = *size, encoding.pix_fmt
+    if extradata := read_header(tmp_path / "0.seg")[0]:
+        decoder.extradata = extradata
+    frames = [f for r in read_packets(tmp_path / "0.seg") for p in (av.Packet(r.payload), None) for f in decoder.decode(p)]
+    assert [(frame.width, frame.height, frame.format.name) for frame in frames] == [(*size, encoding.pix_fmt)]

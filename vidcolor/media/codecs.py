@@ -68,9 +68,7 @@ CODERS: dict[str, Coder] = {
         lossless={"lossless": "1"},
         options={"b": "0", "row-mt": "1"},
     ),
-    "ffv1": Coder(
-        "ffv1", always_lossless=True, lossless={}, options={"level": "3", "g": "1", "slices": "4", "slicecrc": "1"}, interlaced=True
-    ),
+    "ffv1": Coder("ffv1", always_lossless=True, lossless={}, options={"level": "3", "g": "1", "slicecrc": "1"}, interlaced=True),
     "prores": Coder(
         "prores_ks",
         presets=_words("profile", ("proxy", "lt", "standard", "hq", "4444", "4444xq")),

@@ -71,7 +71,7 @@ def plan_streams(film: Film, out: Path, encoding: Encoding, drop_unsupported: bo
                 dropped.append((other, why))
         notes += _losses(film, encoding, source, copied)
     if dropped and not drop_unsupported:
-        told = "; ".join(f"stream {stream.index} ({stream.kind}, {stream.codec}): {why}" for stream, why in dropped)
+        told = "; ".join(f"stream {stream.index}: {why}" for stream, why in dropped)
         help_ = "use" if encoding.container == "matroska" else "use .mkv, or"
         raise UsageError(f"{out.name} cannot hold all of {film.path.name}: {told}; {help_} --drop-unsupported to go on without")
     return StreamPlan(tuple(copied), tuple(dropped), tuple(notes))
@@ -170,14 +170,17 @@ def _is_rewritten(source: InputContainer, stream: Any, container: str, notes: li
 
 def _refusal(stream: Any, told: Stream, container: str) -> str | None:
     """Why the container does not take a stream, found by writing a header in memory; None where it takes it."""
+    what = "attached files" if told.kind == "attachment" else f"{told.kind} in {told.codec}"
     if container in HELD and told.codec not in HELD[container]:
-        return f"{container} has no place for {told.codec}"
+        return f"{container} has no place for {what}"
     if told.attached_picture and container in ATTACHED_COVERS:
-        return None if told.codec in COVER_FILES else f"cover art in {told.codec} has no file type"
+        return None if told.codec in COVER_FILES else f"{container} has no place for cover art in {told.codec}"
+    if told.kind in ("audio", "video", "subtitle") and stream.codec_context is None:
+        return f"{what} cannot be copied: this build of FFmpeg does not know it"
     try:
         with av.open(io.BytesIO(), "w", format=container) as trial:
             trial.add_stream_from_template(stream, opaque=True)
             trial.start_encoding()
-    except (av.FFmpegError, ValueError) as error:
-        return reason(error)
+    except (av.FFmpegError, ValueError):
+        return f"{container} has no place for {what}"
     return None
