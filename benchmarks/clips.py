@@ -26,7 +26,9 @@ from vidcolor.stages.steady import Steady
 
 Floats = NDArray[np.float32]
 Halves = NDArray[np.float16]
-SHORT_SIDE, STEPS = 256, (1, 8)
+SHORT_SIDE = 256
+STEPS = {1: 1, 8: 4}
+"""Frames apart at which chroma is compared: of every frame with the one before, of every fourth with the one eight before."""
 CDC_SIZE = (448, 256)
 """Width and height at which colour distributions are compared: the number depends on it."""
 SHEET_FRAMES = 6
@@ -102,8 +104,8 @@ def painted(work: Work) -> Halves:
 def compare(clip: Clip, versions: dict[str, list[Halves]]) -> dict[str, dict[str, float]]:
     """Scores of each version of one clip's chroma: warp error at each step, CDC, colourfulness."""
     errors: dict[tuple[str, int], list[float]] = {}
-    for step in STEPS:
-        for i in range(step, len(clip.luma)):
+    for step, stride in STEPS.items():
+        for i in range(step, len(clip.luma), stride):
             if clip.shots[i] != clip.shots[i - step]:
                 continue
             path = steadiness.trace(clip.luma[i], clip.luma[i - step])

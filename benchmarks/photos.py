@@ -151,8 +151,7 @@ def summary(grey: Score, truth: Score, scores: dict[Point, Score], judge: Judge,
             | found
         )
     known.pop("psnr")
-    floor = metrics.frechet_distance(real[0::2], real[1::2])
-    return {"grey": base | {"frechet": far, "kid": far_kernel}, "truth": known | {"frechet_halves_ratio": floor / far}, "points": rows}
+    return {"grey": base | {"frechet": far, "kid": far_kernel}, "truth": known, "points": rows}
 
 
 def cached_features(judge: Judge, pictures: Sequence[NDArray[np.uint8]], cache: Path | None) -> Floats:

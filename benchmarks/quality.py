@@ -51,6 +51,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
         which.add_argument("--network", default="colorize-fast", help="a network that the program ships")
         which.add_argument("--checkpoint", type=Path, help="a training checkpoint or state dict (.pt) instead")
         kind.add_argument("--precision", choices=["auto", "f32", "bf16"], default="auto", help="of a shipped network")
+        kind.add_argument("--label", help="name of the network in the result")
         kind.add_argument("--tilt", type=Path, help="rebalancing weights (.pt) for a state dict that lacks them")
         kind.add_argument("--threads", type=int, default=1, help="of PyTorch: beside other work more than one is slower by far")
         kind.add_argument("--limit", type=int, help=f"use so many {things}")
@@ -108,6 +109,8 @@ def main() -> None:
     args = parse()
     begun = time.monotonic()
     found = run_photos(args) if args.kind == "photos" else run_clips(args)
+    if args.label:
+        found["network"] = args.label
     result = results.frame(f"quality-{args.kind}") | found | {"seconds": round(time.monotonic() - begun, 1)}
     results.write(result, args.out)
     if args.out:

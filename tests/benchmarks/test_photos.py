@@ -16,6 +16,9 @@ from benchmarks.generators import Checkpoint, Point, ask  # noqa: E402
 from training.network import Generator  # noqa: E402
 
 
+VAL = Path(__file__).parents[3] / "shared" / "data" / "photos" / "val.tar"
+
+
 def picture(seed: int, height: int = 256, width: int = 300) -> np.ndarray:
     """A smooth colourful picture, so that JPEG and upsampling lose little."""
     small = np.random.default_rng(seed).integers(40, 216, (5, 6, 3)).astype(np.uint8)
@@ -104,6 +107,17 @@ def test_true_chroma_scores_as_the_truth_and_grey_as_grey(tmp_path: Path) -> Non
     again = photos.measure(chosen, Oracle(chosen), points[:1], judge, tmp_path / "cache")
     assert again["points"][0] == true
     assert judge.calls == 6 + 1  # truth and grey came from the cache
+
+
+@pytest.mark.skipif(not VAL.exists(), reason="the photos of ../shared are not here")
+def test_leaving_the_photos_grey_scores_what_the_design_quotes() -> None:
+    grey = photos.Score()
+    for photo in photos.load(VAL, "prototype", 120):
+        luma, chroma = metrics.split(photo.rgb)
+        grey.add(luma, np.zeros_like(chroma), chroma, metrics.srgb_to_lab(photo.rgb))
+    found = grey.means()
+    assert found["psnr"] == pytest.approx(22.69, abs=0.005)  # pooled over pixels; the mean over pictures would be 25.06
+    assert found["ciede2000"] == pytest.approx(11.16, abs=0.005)
 
 
 def test_the_judge_has_the_shape_of_lite2() -> None:
