@@ -144,7 +144,7 @@ def fill(text: str, found: list[Result]) -> str:
         if name not in TABLES:
             raise ValueError(f"no table is called {name!r}: use one of {', '.join(TABLES)}")
         benchmark, build = TABLES[name]
-        chosen = [result for result in found if result["benchmark"] == benchmark]
+        chosen = [result for result in found if result.get("benchmark") == benchmark]
         if not chosen:
             raise ValueError(f"table {name!r}: there is no result of {benchmark}")
         return f"{match[1]}{build(chosen)}{match[3]}"

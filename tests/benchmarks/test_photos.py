@@ -15,7 +15,6 @@ from benchmarks import features, metrics, photos  # noqa: E402
 from benchmarks.generators import Checkpoint, Point, ask  # noqa: E402
 from training.network import Generator  # noqa: E402
 
-
 VAL = Path(__file__).parents[3] / "shared" / "data" / "photos" / "val.tar"
 
 
