@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from vidcolor.errors import UsageError
+from vidcolor.media.codecs import CODERS
 from vidcolor.media.encoding import Encoding, Request, container_of, plan_encoding
-from vidcolor.media.formats import name_of
+from vidcolor.media.formats import describe, name_of
 from vidcolor.media.probe import Film, Hdr, Stream
 from vidcolor.planes import Layout
 
@@ -168,3 +169,9 @@ def test_hdr_that_cannot_be_carried_is_said():
     assert "G(0.265,0.69)B(0.15,0.06)R(0.68,0.32)WP(0.3127,0.329)L(1000,0.0001)" in av1
     assert any("Dolby Vision" in note for note in plan(film).notes)
     assert any("HDR10" in note for note in plan(film, codec="ffv1").notes)
+
+
+@pytest.mark.parametrize("name", [name for name, coder in CODERS.items() if coder.formats])
+def test_hardware_is_never_given_more_bits_than_it_keeps(name: str):
+    """FFmpeg offers 16-bit formats for encoders that keep 10: luma would lose bits unseen."""
+    assert max(describe(pixels).depth for pixels in CODERS[name].formats or ()) <= (8 if name.startswith("h264") else 10)

@@ -117,6 +117,8 @@ CASES = [
     Case("mp4 to mkv with b-frames", "a.mp4", "o.mkv", {"audio": ["aac"], "chapters": CHAPTERS}, preset="fast"),
     Case("mp4 to mkv without b-frames", "a.mp4", "o.mkv", {"audio": ["aac"], "chapters": CHAPTERS}),
     Case("sound before the film", "a.mkv", "o.mp4", {"pts": range(500, 980, 40), "time_base": MS, "audio": ["aac"]}, preset="fast"),
+    Case("chroma between the lines", "a.mpg", "o.mp4", {"codec": "mpeg1video"}, preset="fast"),
+    Case("chroma between the lines hevc", "a.mpg", "o.mkv", {"codec": "mpeg1video"}, "hevc"),
     Case("avi to mp4", "a.avi", "o.mp4", {"codec": "mpeg4", "audio": ["libmp3lame"]}),
     Case("texts and chapters mkv", "a.mkv", "o.mkv", {"subtitles": ["subrip", "ass"], "chapters": CHAPTERS, "audio": ["aac"]}),
     Case("texts and chapters mp4", "a.mp4", "o.mp4", {"subtitles": ["mov_text"], "chapters": CHAPTERS, "audio": ["aac"]}),
@@ -277,6 +279,8 @@ def test_nothing_of_the_film_is_lost(case: Case, tmp_path: Path):
         assert [digest for _, digest in after] == [digest for _, digest in before]
     assert differences(expected(film, source, result), manifest(out), case.unlike, moved) == {}
     assert result.layout.depth == encoding.layout.depth
+    if film.siting_tagged and film.layout.chroma == result.layout.chroma == "420" and encoding.codec in ("libx264", "libx265"):
+        assert result.layout.siting == film.layout.siting
 
 
 @pytest.mark.parametrize("out", ["o.mkv", "o.mp4"])

@@ -180,3 +180,19 @@ def test_no_size_is_cropped(codec: str, size: tuple[int, int], tmp_path: Path):
         decoder.extradata = extradata
     frames = [f for r in read_packets(tmp_path / "0.seg") for p in (av.Packet(r.payload), None) for f in decoder.decode(p)]
     assert [(frame.width, frame.height, frame.format.name) for frame in frames] == [(*size, encoding.pix_fmt)]
+
+
+@pytest.mark.parametrize(("pix_fmt", "held", "depth"), [("nv12", 8, 8), ("p010le", 10, 10), ("p010le", 8, 10)])
+def test_the_formats_of_hardware_hold_the_same_codes(pix_fmt: str, held: int, depth: int):
+    source, target = Layout(66, 35, held), Layout(66, 35, depth)
+    planes = planes_of(source)
+    back = unpack(make_picture(planes, Encoding("mp4", "h264_nvenc", pix_fmt, target, {}, 1)), target)
+    for given, got in ((planes.y, back.y), (planes.cb, back.cb), (planes.cr, back.cr)):
+        assert given is not None
+        assert np.array_equal(given.astype(np.uint16) << (depth - held), got)
+
+
+def test_grey_is_neutral_in_the_formats_of_hardware():
+    layout = Layout(64, 48, 10)
+    back = unpack(make_picture(planes_of(Layout(64, 48, 10, "400")), Encoding("mp4", "hevc_nvenc", "p010le", layout, {}, 1)), layout)
+    assert {int(code) for codes in (back.cb, back.cr) if codes is not None for code in np.unique(codes)} == {512}

@@ -11,9 +11,10 @@ X264_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium"
 class Coder:
     """One encoder: FFmpeg's name, its quality scale, its presets, its lossless mode.
 
-    `crf` is (lowest, highest, default) and `crf_option` the option that takes it, both None where quality is set by the preset
-    alone. `presets` maps the words a person may use to encoder options. `lossless` holds the options of the lossless mode, None
-    where there is none; `always_lossless` needs no option.
+    `crf` is (lowest, highest, default) and `crf_option` the option that takes it; `crf` is None where the preset alone sets the
+    quality. `presets` maps the words a person may use to encoder options. `lossless` holds the options of the lossless mode, None
+    where there is none. `formats` limits FFmpeg's list, which names for hardware also what the driver converts (16 bits that
+    become 10).
     """
 
     name: str
@@ -22,9 +23,9 @@ class Coder:
     presets: dict[str, dict[str, str]] = field(default_factory=dict)
     default_preset: str | None = None
     lossless: dict[str, str] | None = None
-    always_lossless: bool = False
     options: dict[str, str] = field(default_factory=dict)
     interlaced: bool = False
+    formats: tuple[str, ...] | None = None
 
 
 def _words(option: str, words: tuple[str, ...]) -> dict[str, dict[str, str]]:
@@ -35,7 +36,7 @@ def _numbers(option: str, last: int) -> dict[str, dict[str, str]]:
     return {str(number): {option: str(number)} for number in range(last + 1)}
 
 
-def _nvenc(name: str) -> Coder:
+def _nvenc(name: str, formats: tuple[str, ...]) -> Coder:
     return Coder(
         name,
         crf=(0, 51, 20),
@@ -44,6 +45,7 @@ def _nvenc(name: str) -> Coder:
         default_preset="p5",
         lossless=None if name.startswith("av1") else {"tune": "lossless"},
         options={"rc": "vbr", "b": "0"},
+        formats=formats,
     )
 
 
@@ -68,7 +70,7 @@ CODERS: dict[str, Coder] = {
         lossless={"lossless": "1"},
         options={"b": "0", "row-mt": "1"},
     ),
-    "ffv1": Coder("ffv1", always_lossless=True, lossless={}, options={"level": "3", "g": "1", "slicecrc": "1"}, interlaced=True),
+    "ffv1": Coder("ffv1", lossless={}, options={"level": "3", "g": "1", "slicecrc": "1"}, interlaced=True),
     "prores": Coder(
         "prores_ks",
         presets=_words("profile", ("proxy", "lt", "standard", "hq", "4444", "4444xq")),
@@ -76,15 +78,24 @@ CODERS: dict[str, Coder] = {
         interlaced=True,
     ),
     "dnxhr": Coder("dnxhd", presets=_words("profile", ("dnxhr_lb", "dnxhr_sq", "dnxhr_hq", "dnxhr_hqx", "dnxhr_444"))),
-    "h264_nvenc": _nvenc("h264_nvenc"),
-    "hevc_nvenc": _nvenc("hevc_nvenc"),
-    "av1_nvenc": _nvenc("av1_nvenc"),
-    "h264_qsv": Coder("h264_qsv", (1, 51, 20), "global_quality", _words("preset", X264_PRESETS[2:9]), "medium"),
-    "hevc_qsv": Coder("hevc_qsv", (1, 51, 20), "global_quality", _words("preset", X264_PRESETS[2:9]), "medium"),
-    "h264_amf": Coder("h264_amf", (0, 51, 20), "qvbr_quality_level", _words("quality", ("speed", "balanced", "quality")), "balanced"),
-    "hevc_amf": Coder("hevc_amf", (0, 51, 20), "qvbr_quality_level", _words("quality", ("speed", "balanced", "quality")), "balanced"),
-    "h264_videotoolbox": Coder("h264_videotoolbox", (1, 100, 65), "q:v"),
-    "hevc_videotoolbox": Coder("hevc_videotoolbox", (1, 100, 65), "q:v"),
+    "h264_nvenc": _nvenc("h264_nvenc", ("yuv420p", "yuv444p")),
+    "hevc_nvenc": _nvenc("hevc_nvenc", ("yuv420p", "yuv444p", "p010le")),
+    "av1_nvenc": _nvenc("av1_nvenc", ("yuv420p", "p010le")),
+    "h264_qsv": Coder("h264_qsv", (1, 51, 20), "global_quality", _words("preset", X264_PRESETS[2:9]), "medium", formats=("nv12",)),
+    "hevc_qsv": Coder("hevc_qsv", (1, 51, 20), "global_quality", _words("preset", X264_PRESETS[2:9]), "medium", formats=("nv12", "p010le")),
+    "h264_amf": Coder(
+        "h264_amf", (0, 51, 20), "qvbr_quality_level", _words("quality", ("speed", "balanced", "quality")), "balanced", formats=("yuv420p",)
+    ),
+    "hevc_amf": Coder(
+        "hevc_amf",
+        (0, 51, 20),
+        "qvbr_quality_level",
+        _words("quality", ("speed", "balanced", "quality")),
+        "balanced",
+        formats=("yuv420p", "p010le"),
+    ),
+    "h264_videotoolbox": Coder("h264_videotoolbox", (1, 100, 65), "q:v", formats=("yuv420p",)),
+    "hevc_videotoolbox": Coder("hevc_videotoolbox", (1, 100, 65), "q:v", formats=("yuv420p", "p010le")),
 }
 """By the name a person uses. Ranges of `crf` are those of FFmpeg's encoder documentation."""
 

@@ -76,6 +76,8 @@ def plan_encoding(film: Film, out: Path, request: Request) -> Encoding:
     layout = _layout(film, coder.name, pixels, notes)
     options = _quality(name, coder, request, pixels)
     _interlacing(film, name, coder, options, notes)
+    if film.siting_tagged and layout.chroma in ("420", "422", "411", "410"):
+        options["chroma_sample_location"] = layout.siting
     hdr.add_static_data(film.hdr, coder.name, options, notes)
     if coder.name == "libx265" and request.threads:
         join(options, "x265-params", f"pools={request.threads}")
@@ -152,8 +154,9 @@ def _coder(word: str) -> tuple[str, Coder]:
 
 
 def _offered(coder: Coder) -> list[PixelFormat]:
-    """The encoder's formats that planes go into by one copy: planar, without alpha."""
-    return [pixels for video in av.Codec(coder.name, "w").video_formats or [] if (pixels := _writable(video.name))]
+    """The encoder's formats that planes go into by one copy: planar without alpha, and those of hardware."""
+    names = coder.formats or [video.name for video in av.Codec(coder.name, "w").video_formats or []]
+    return [pixels for name in names if (pixels := _writable(name))]
 
 
 def _writable(name: str) -> PixelFormat | None:
@@ -161,8 +164,8 @@ def _writable(name: str) -> PixelFormat | None:
         pixels = describe(name)
     except ValueError:
         return None
-    plain = pixels.packing == "planar" and not (pixels.alpha or pixels.big_endian or pixels.shift or name.startswith(("yuvj", "gray")))
-    return pixels if plain or name == "bgr0" else None  # FFV1 knows 8-bit RGB as bgr0 only
+    planar = pixels.packing == "planar" and not (pixels.alpha or pixels.big_endian or pixels.shift or name.startswith(("yuvj", "gray")))
+    return pixels if planar or name in ("nv12", "p010le", "bgr0") else None  # FFV1 knows 8-bit RGB as bgr0 only
 
 
 def _pixel_format(film: Film, name: str, coder: Coder, request: Request, notes: list[str]) -> PixelFormat:

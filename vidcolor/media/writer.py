@@ -175,6 +175,7 @@ def make_picture(planes: Planes, encoding: Encoding) -> av.VideoFrame:
     """Planes as a frame of the encoder: one copy, depth shifted where it differs."""
     layout, form = encoding.layout, describe(encoding.pix_fmt)
     picture = av.VideoFrame(layout.width, layout.height, encoding.pix_fmt)
+    paired = form.packing == "semiplanar"  # Cb and Cr in turn on one plane
     if form.rgb:
         rgb = to_rgb(planes, form.depth)
         for place, channel in enumerate(form.order.replace("x", "")):
@@ -182,29 +183,35 @@ def make_picture(planes: Planes, encoding: Encoding) -> av.VideoFrame:
             np.copyto(target, rgb[..., "rgb".index(channel)])
         return picture
     for number, source in enumerate((planes.y, planes.cb, planes.cr)):
-        target = plane_view(picture, number, layout)
+        target = plane_view(picture, min(number, 1), layout)[..., number - 1] if paired and number else plane_view(picture, number, layout)
         if source is None:
-            target[:] = layout.chroma_codes[0]
+            target[:] = layout.chroma_codes[0] << form.shift
         else:
-            _copy(source, planes.layout, target, layout)
+            _copy(source, planes.layout, target, layout, form.shift)
     return picture
 
 
 def plane_view(picture: av.VideoFrame, number: int, layout: Layout) -> Codes:
-    """A writable view of one plane of a frame, without the padding of its lines; (height, width, samples) for packed formats."""
+    """A writable view of one plane of a frame, without the padding of its lines; (height, width, samples) where samples are interleaved."""
     form = describe(picture.format.name)
     plane = picture.planes[number]
     dtype = np.uint8 if form.depth == 8 else np.uint16
     lines: Any = np.frombuffer(cast(Any, plane), dtype).reshape(-1, plane.line_size // np.dtype(dtype).itemsize)
     height, width = (layout.height, layout.width) if number == 0 or form.rgb else layout.chroma_shape
+    if form.packing == "semiplanar" and number:
+        lines = lines.reshape(len(lines), -1, 2)
     if form.packing == "packed":
         lines = lines.reshape(len(lines), -1, len(form.order))
     return lines[:height, :width]  # type: ignore[no-any-return]
 
 
-def _copy(source: Codes, held: Layout, target: Codes, layout: Layout) -> None:
+def _copy(source: Codes, held: Layout, target: Codes, layout: Layout, place: int) -> None:
+    """Write codes at the depth of `layout`; `place` is how far the format keeps them shifted up in its words."""
     shift = layout.depth - held.depth
-    if shift == 0:
+    if place:
+        _copy(source, held, target, layout, 0)
+        np.left_shift(target, place, out=target)
+    elif shift == 0:
         np.copyto(target, source)
     elif shift > 0:
         np.left_shift(source, shift, out=target, dtype=np.uint16, casting="unsafe")
