@@ -11,6 +11,8 @@ import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
 FLOAT = TensorProto.FLOAT
+SHAPES = {"luma": (4, 1, 32, 64), "hints": (4, 3, 32, 64), "temperature": (1,)}
+"""Inputs for a batch of four."""
 
 
 def write_network(folder: Path, seed: int = 0) -> Path:

@@ -182,6 +182,17 @@ def test_leftovers_of_dead_builders_are_swept(tmp_path):
     assert not mine.exists() and other.exists()
 
 
+def test_what_was_not_used_for_longest_goes_first(tmp_path, monkeypatch):
+    monkeypatch.setattr("vidcolor.backends.cache.KEEP", 3)
+    cache = Cache(tmp_path)
+    for number, key in enumerate("abc"):
+        cache.put(key, PLAN, {})
+        os.utime(cache.path(key), (1000 + number, 1000 + number))
+    assert cache.get("a") == PLAN
+    cache.put("d", PLAN, {})
+    assert [key for key in "abcd" if cache.path(key).exists()] == ["a", "c", "d"]
+
+
 def test_threads_build_once(tmp_path):
     build = Builder()
 

@@ -15,12 +15,10 @@ import onnxruntime as ort
 import pytest
 
 from tests.backends.fake_cuda import FakeDevice
-from tests.backends.small import golden, write_network
+from tests.backends.small import SHAPES, golden, write_network
 from vidcolor.backends.cache import Cache
 from vidcolor.backends.tensorrt import TensorRTBackend, self_test
 from vidcolor.errors import DeviceError
-
-SHAPES = {"luma": (4, 1, 32, 64), "hints": (4, 3, 32, 64), "temperature": (1,)}
 
 
 @pytest.fixture(scope="module")
@@ -253,6 +251,21 @@ def test_bf16_and_unreadable_networks_are_refused(world, tmp_path):
         world.load(precision="bf16")
     with pytest.raises(DeviceError, match=r"none\.onnx"):
         world.backend.load(tmp_path / "none.onnx", SHAPES)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"f32_operators": 3}'])
+def test_a_damaged_card_is_an_error(world, tmp_path, text):
+    world.network = write_network(tmp_path)
+    world.network.with_suffix(".json").write_text(text)
+    with pytest.raises(DeviceError, match=r"small\.json: the network's card is damaged"):
+        world.load()
+
+
+def test_a_network_without_a_card_runs_in_fp16_throughout(world, tmp_path):
+    world.network = write_network(tmp_path)
+    world.network.with_suffix(".json").unlink()
+    world.load(precision="f16").close()
+    assert world.device.requests[-1].f32_operators == []
 
 
 def test_a_network_is_compiled_once_for_each_size_and_precision(world):

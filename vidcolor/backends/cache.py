@@ -24,6 +24,7 @@ log = logging.getLogger("vidcolor")
 
 SCHEMA = 1
 LONGEST_HEADER = 1 << 16
+KEEP = 40  # entries, those last used; an engine has some 12 MB
 
 
 class BuildError(DeviceError):
@@ -122,6 +123,8 @@ class Cache:
             raise DamagedEntryError(f"it has {len(blob)} bytes instead of {facts[1]}")
         if facts[2] != hashlib.sha256(blob).hexdigest():
             raise DamagedEntryError("its checksum does not fit")
+        with contextlib.suppress(OSError):  # a read-only folder cannot note the use, and is not pruned either
+            os.utime(self.path(key))
         return blob
 
     def _lock(self, key: str) -> FileLock:
@@ -140,6 +143,13 @@ class Cache:
         for leftover in self.folder.glob(f"{key}.*.tmp"):
             with contextlib.suppress(OSError):  # on Windows a reader may hold it; the next sweep gets it
                 leftover.unlink()
+
+    def _prune(self) -> None:
+        """Remove what was not used for longest, so that films of ever new sizes do not fill the disk."""
+        files = [*self.folder.glob("*.engine"), *self.folder.glob("*.bad")]
+        with contextlib.suppress(OSError):  # another process may prune at the same time
+            for file in sorted(files, key=lambda path: path.stat().st_mtime)[:-KEEP]:
+                file.unlink()
 
     def _put_aside(self, key: str, why: Exception) -> None:
         path = self.path(key)
@@ -170,6 +180,7 @@ class Cache:
                     file.flush()
                     os.fsync(file.fileno())
                 Path(name).replace(self.path(key))
+                self._prune()
             except BaseException:
                 Path(name).unlink(missing_ok=True)
                 raise

@@ -90,7 +90,10 @@ def _f32_operators(network: Path) -> list[str]:
     card = network.with_suffix(".json")
     if not card.exists():
         return []
-    return sorted(json.loads(card.read_text(encoding="utf-8")).get("f32_operators", []))
+    try:
+        return sorted(json.loads(card.read_text(encoding="utf-8")).get("f32_operators", []))
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise DeviceError(f"{card}: the network's card is damaged ({error}): reinstall vidcolor") from error
 
 
 def _key(request: Request, network: bytes, device: Device) -> str:

@@ -166,16 +166,26 @@ def profiles(inputs: Mapping[str, Sequence[int]], shapes: Shapes) -> list[Profil
     return found if dynamic else []
 
 
-def open_engine(name: str, plan: bytes) -> Any:
-    """The engine of a plan on the current GPU. Raises DeviceError where TensorRT refuses it. Only after the driver was probed."""
-    trt = flavour(name).module
-    logger, messages = _logger(name)
+def open_engine(name: str, plan: bytes, gpu: int = 0) -> Any:
+    """The engine of a plan on GPU number `gpu`, which has to be the current one. Only after the driver was probed.
+
+    Raises DeviceError where TensorRT refuses it.
+    """
+    _, messages = _logger(name)
     messages.clear()
-    runtime = trt.Runtime(logger)
-    engine = runtime.deserialize_cuda_engine(plan)
+    try:
+        engine = _runtime(name, gpu).deserialize_cuda_engine(plan)
+    except TypeError as error:  # enterprise TensorRT's way to say that CUDA does not start
+        raise DeviceError(f"{flavour(name)} does not start: {messages.error}; use --device cpu") from error
     if engine is None:
         raise DeviceError(f"{flavour(name)} does not load its own engine: {messages.error}")
     return engine
+
+
+@functools.cache
+def _runtime(name: str, gpu: int) -> Any:
+    """One runtime a GPU, never freed: it has to outlive its engines."""
+    return flavour(name).module.Runtime(_logger(name)[0])
 
 
 def _parse_error(parser: Any) -> str:

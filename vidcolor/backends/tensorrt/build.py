@@ -70,9 +70,9 @@ def _converse(child: subprocess.Popen[bytes], question: bytes, timeout: float) -
         heard.append(child.stdout.read())
 
     listener = threading.Thread(target=listen, daemon=True)
-    listener.start()
     limit = time.monotonic() + timeout
     try:
+        listener.start()
         assert child.stdin
         with contextlib.suppress(BrokenPipeError):  # it died before it listened; what it left on stderr tells why
             child.stdin.write(question)
@@ -81,8 +81,8 @@ def _converse(child: subprocess.Popen[bytes], question: bytes, timeout: float) -
             listener.join(0.1)  # in short steps, so that Ctrl-C gets through on every system
         late = listener.is_alive()
     finally:
-        child.kill()
-        listener.join()
+        child.kill()  # ends the reading too, without which the pipe cannot be closed
+    listener.join()
     return heard[0], late
 
 

@@ -44,7 +44,7 @@ class Device:
         return build_in_child(request)[0]
 
     def open(self, plan: bytes) -> Any:
-        return api.open_engine(self.flavour.name, plan)
+        return api.open_engine(self.flavour.name, plan, self.gpu.index)
 
     def cuda(self) -> Cuda:
         return CudaRuntime(self.gpu.index)
