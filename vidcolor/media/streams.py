@@ -137,7 +137,8 @@ def _inside_pictures(source: InputContainer, film: Film) -> list[str]:
     try:
         frames = cast(Iterator[Any], source.decode(source.streams[film.video.index]))
         for frame in islice(frames, 3):
-            found |= {IN_PICTURES[data.type] for data in frame.side_data if data.type in IN_PICTURES}
+            carried = (frame.side_data[place].type for place in range(len(frame.side_data)))  # iterating it changed with PyAV 19
+            found |= {IN_PICTURES[kind] for kind in carried if kind in IN_PICTURES}
     except (av.FFmpegError, ValueError):  # damage is Reader's to tell; ValueError is a kind that PyAV does not know
         return []
     return [f"{what} will be lost: they cannot be given to a new encoder" for what in sorted(found)]
