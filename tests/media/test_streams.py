@@ -162,13 +162,14 @@ def test_a_subtitle_that_reaches_over_both_ends_is_shortened(tmp_path):
 
 def test_an_end_alone_moves_nothing(tmp_path):
     source = make(tmp_path / "a.mp4", frames=25, audio=["aac"], pts=range(25, 50), time_base=Fraction(1, 25))
-    film, _ = copy(source, tmp_path / "o.mp4", end=Fraction(3, 2))
+    film, _ = copy(source, tmp_path / "o.mp4", end=Fraction(9, 5))
     result = probe(tmp_path / "o.mp4")
     with Reader(result) as reader:
         times = [pts * result.time_base for pts, _ in reader]
     assert times == [1 + Fraction(n, 25) for n in range(len(times))]
-    assert max(times) < film.start + Fraction(3, 2)
-    assert all(start < film.start + Fraction(3, 2) for start, _, _ in packets_of(tmp_path / "o.mp4", "audio"))
+    assert max(times) < film.start + Fraction(9, 5)
+    assert packets_of(tmp_path / "o.mp4", "video")[-1][:2] == (max(times), Fraction(1, 25))
+    assert all(start < film.start + Fraction(9, 5) for start, _, _ in packets_of(tmp_path / "o.mp4", "audio"))
 
 
 def test_a_film_that_begins_below_zero_begins_at_zero_with_its_sound(tmp_path):

@@ -164,6 +164,8 @@ class Mux:
         video = source.streams[self.film.video.index]
         usual = durations[pts[-2]] if len(pts) > 1 else round(1 / ((self.film.rate or 25) * self.film.time_base))
         last = (video.start_time or 0) + video.duration - pts[-1] if video.duration else 0
+        if self.cut_out is not None:
+            last = min(last, round(self.cut_out / self.film.time_base) - pts[-1])
         durations[pts[-1]] = last if 0 < last <= 10 * usual else usual
         return durations
 
@@ -242,4 +244,6 @@ def read_covers(film: Film, wanted: set[int]) -> dict[int, bytes]:
             for packet in source.demux([source.streams[index] for index in indexes]):
                 if packet.size:
                     covers.setdefault(packet.stream.index, bytes(packet))
+                if len(covers) == len(indexes):
+                    break  # they come first: the rest of the film is not read
     return covers
