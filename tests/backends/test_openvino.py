@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 
 from tests.backends.small import write_network
 from vidcolor import backends
+from vidcolor.backends import openvino as openvino_module
 from vidcolor.backends.openvino import OpenVINOBackend
 from vidcolor.backends.tensorrt import TensorRTBackend
 from vidcolor.errors import DeviceError, UsageError
@@ -74,6 +75,7 @@ def test_without_openvino_the_command_that_brings_it_is_said(small, monkeypatch)
             raise ImportError("no module named openvino")
         return real(name, *args, **kwargs)
 
+    monkeypatch.setattr(openvino_module, "shared_core", openvino_module.shared_core.__wrapped__)  # the core of this process is loaded
     monkeypatch.setattr(builtins, "__import__", without)
     backend = OpenVINOBackend()
     assert "pip install openvino" in backend.available()
@@ -161,3 +163,16 @@ def test_other_words_are_refused_with_the_known_ones(device):
 def test_every_backend_has_a_name_of_its_own():
     names = [backend.name for backend in backends.every()]
     assert names == ["tensorrt", "openvino:GPU", "openvino"]
+
+
+def test_ctrl_c_after_several_backends_is_an_exception_and_not_a_crash(small):
+    code = (
+        "import signal, sys, numpy as np\n"
+        "from pathlib import Path\n"
+        "from vidcolor.backends.openvino import OpenVINOBackend\n"
+        f"for _ in range(3): OpenVINOBackend().load(Path({str(small)!r}), {SMALL!r}).close()\n"
+        "import gc; gc.collect()\n"
+        "try: signal.raise_signal(signal.SIGINT)\n"
+        "except KeyboardInterrupt: sys.exit(77)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 77

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +33,11 @@ class OpenVINOBackend:
         """`threads` for inference on the CPU; 0 is one for each core."""
         self.device, self.threads = device, threads
         self.name = "openvino" if device == "CPU" else f"openvino:{device}"
-        self._core: openvino.Core | None = None
 
     def available(self) -> str | None:
         """None where the device can be used, else one sentence that says why not and what would help."""
         try:
-            found = self._load_core().available_devices
+            found = shared_core().available_devices
         except DeviceError as error:
             return str(error)
         if any(name == self.device or name.startswith(f"{self.device}.") for name in found):
@@ -57,22 +57,13 @@ class OpenVINOBackend:
         except OSError as error:
             raise DeviceError(f"{network}: the network cannot be read ({error.strerror}): install vidcolor again") from error
         try:
-            core = self._load_core()
+            core = shared_core()
             model = core.read_model(data)
             batched = _set_shapes(model, shapes)
             compiled = core.compile_model(model, self.device, self._settings(core, precision))
             return OpenVINOSession(compiled, {name: tuple(shape) for name, shape in shapes.items()}, batched)
         except (RuntimeError, ValueError, TypeError) as error:
             raise DeviceError(f"{network}: OpenVINO cannot load this network on {self.device}: {_reason(error)}") from error
-
-    def _load_core(self) -> openvino.Core:
-        if self._core is None:
-            try:
-                import openvino  # takes a third of a second, which `vidcolor --help` need not wait for
-            except ImportError as error:
-                raise DeviceError(f"OpenVINO cannot be imported ({error}): pip install openvino") from error
-            self._core = openvino.Core()
-        return self._core
 
     def _settings(self, core: openvino.Core, precision: Precision) -> dict[str, Any]:
         hint: str = precision
@@ -83,6 +74,20 @@ class OpenVINOBackend:
         if self.device == "CPU":  # the cores are shared with decoder and encoder: no thread is tied to one
             settings |= {"INFERENCE_NUM_THREADS": self.threads, "ENABLE_CPU_PINNING": False}
         return settings
+
+
+@cache
+def shared_core() -> openvino.Core:
+    """OpenVINO's core, one for the process and never destroyed.
+
+    Its CPU plugin gives the loading thread a signal stack of its own and puts the former back when a core is destroyed; with two
+    cores a freed stack stays in use, and the next Ctrl-C crashes. Raises DeviceError where OpenVINO cannot be imported.
+    """
+    try:
+        import openvino  # takes a third of a second, which `vidcolor --help` need not wait for
+    except ImportError as error:
+        raise DeviceError(f"OpenVINO cannot be imported ({error}): pip install openvino") from error
+    return openvino.Core()
 
 
 class OpenVINOSession:
