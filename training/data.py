@@ -10,6 +10,7 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,12 +20,13 @@ from torch.utils.data import IterableDataset
 
 from training.network import STEP, make_bins
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]  # float32 unless a docstring says otherwise; OpenCV's and NumPy's own types say less
+Picture = NDArray[Any]  # RGB uint8 (h, w, 3)
 LUT_HALF = 20
 """The bin look-up table covers chroma of +-20 steps, wider than the disc of bins, so that a neighbour is always inside."""
 
 
-def load_photos(tars: Sequence[Path], side: int = 256) -> tuple[list[NDArray[np.uint8]], int]:
+def load_photos(tars: Sequence[Path], side: int = 256) -> tuple[list[Picture], int]:
     """RGB photos (h, w, 3) uint8 of short side `side` from tar files, and how many members could not be read."""
     photos, bad = [], 0
     for path in tars:
@@ -46,7 +48,7 @@ def load_photos(tars: Sequence[Path], side: int = 256) -> tuple[list[NDArray[np.
     return photos, bad
 
 
-def split(rgb: NDArray[np.uint8]) -> tuple[Array, Array, Array]:
+def split(rgb: Picture) -> tuple[Array, Array, Array]:
     """Y in [0, 1], Cb and Cr in [-0.5, 0.5] of BT.709, float32, from RGB uint8."""
     red, green, blue = (rgb[..., i].astype(np.float32) / 255 for i in range(3))
     luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
@@ -63,14 +65,14 @@ class BinEncoder:
         steps = np.round(bins / STEP).astype(int) + LUT_HALF
         self.table[steps[:, 0], steps[:, 1]] = np.arange(len(bins))
 
-    def nearest(self, cb: Array, cr: Array) -> NDArray[np.int64]:
+    def nearest(self, cb: Array, cr: Array) -> Array:
         """Index of the nearest bin, -1 outside the disc."""
         limit = 2 * LUT_HALF
         i = np.clip(np.round(cb / STEP).astype(int) + LUT_HALF, 0, limit)
         j = np.clip(np.round(cr / STEP).astype(int) + LUT_HALF, 0, limit)
-        return self.table[i, j]
+        return np.asarray(self.table[i, j])
 
-    def __call__(self, cb: Array, cr: Array) -> tuple[NDArray[np.int64], Array]:
+    def __call__(self, cb: Array, cr: Array) -> tuple[Array, Array]:
         """Indices (4, h, w) and weights (4, h, w), summing to 1; colours outside the disc are drawn to its rim."""
         scale = np.minimum(1, 0.33 / np.maximum(np.hypot(cb, cr), 1e-6)) / STEP
         x, y = cb * scale, cr * scale
@@ -84,7 +86,7 @@ class BinEncoder:
         return np.maximum(index, 0), weight
 
 
-def class_weights(photos: Sequence[NDArray[np.uint8]], encoder: BinEncoder, power: float = 0.25) -> Array:
+def class_weights(photos: Sequence[Picture], encoder: BinEncoder, power: float = 0.25) -> Array:
     """Rebalancing weights (K,) with mean 1 under the empirical prior: (p + 1e-4)^-power.
 
     Weights over about 7:1 between rare and common bins bend everything (125:1 was worse than grey), hence the small power.
@@ -97,10 +99,10 @@ def class_weights(photos: Sequence[NDArray[np.uint8]], encoder: BinEncoder, powe
     prior = count / count.sum() + 1e-5
     prior /= prior.sum()
     weights = (prior + 1e-4) ** -power
-    return (weights / (prior * weights).sum()).astype(np.float32)
+    return np.asarray(weights / (prior * weights).sum(), np.float32)
 
 
-def film_luma(rgb: NDArray[np.uint8], luma: Array, rng: np.random.Generator) -> Array:
+def film_luma(rgb: Picture, luma: Array, rng: np.random.Generator) -> Array:
     """Luma as a film stock, a lens and a scan might have left it; float32 in [0, 1]."""
     out = luma
     if rng.random() < 0.3:  # ortho- and panchromatic stock: another spectral response
@@ -122,13 +124,13 @@ def film_luma(rgb: NDArray[np.uint8], luma: Array, rng: np.random.Generator) -> 
         out[:, column : column + rng.integers(1, 3)] = rng.choice([0.05, 0.95])
     if rng.random() < 0.2:
         _ok, data = cv2.imencode(".jpg", np.clip(out * 255, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 80))])
-        out = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE).astype(np.float32) / 255
+        out = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.float32) / 255
     return np.clip(out, 0, 1).astype(np.float32)
 
 
 def grain(luma: Array, rng: np.random.Generator) -> Array:
     """Fresh film grain on luma: fine or slightly clumped, up to 0.04."""
-    noise = rng.normal(0, rng.uniform(0.005, 0.04), luma.shape).astype(np.float32)
+    noise: Array = rng.normal(0, rng.uniform(0.005, 0.04), luma.shape).astype(np.float32)
     if rng.random() < 0.4:
         noise = cv2.GaussianBlur(noise, (0, 0), 0.7) * 2
     return np.clip(luma + noise, 0, 1)
@@ -173,7 +175,7 @@ class Crops(IterableDataset[tuple[Array, ...]]):
     With `pairs`, a fifth member: the luma again, shifted and with other grain.
     """
 
-    def __init__(self, photos: Sequence[NDArray[np.uint8]], settings: Sample, seed: int) -> None:
+    def __init__(self, photos: Sequence[Picture], settings: Sample, seed: int) -> None:
         self.photos, self.settings, self.seed, self.encoder = photos, settings, seed, BinEncoder()
 
     def __iter__(self) -> Iterator[tuple[Array, ...]]:
@@ -183,8 +185,8 @@ class Crops(IterableDataset[tuple[Array, ...]]):
         while True:
             yield self.sample(rng)
 
-    def crop(self, rng: np.random.Generator) -> NDArray[np.uint8]:
-        photo, size = self.photos[rng.integers(len(self.photos))], self.settings.crop
+    def crop(self, rng: np.random.Generator) -> Picture:
+        photo, size = self.photos[int(rng.integers(len(self.photos)))], self.settings.crop
         height, width = photo.shape[:2]
         side = int(rng.integers(min(110, height, width), min(256, height, width) + 1))
         y, x = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
