@@ -133,7 +133,7 @@ def grain(luma: Array, rng: np.random.Generator) -> Array:
     noise: Array = rng.normal(0, rng.uniform(0.005, 0.04), luma.shape).astype(np.float32)
     if rng.random() < 0.4:
         noise = cv2.GaussianBlur(noise, (0, 0), 0.7) * 2
-    return np.clip(luma + noise, 0, 1)
+    return np.asarray(np.clip(luma + noise, 0, 1), np.float32)
 
 
 def dots(cb: Array, cr: Array, rng: np.random.Generator) -> Array:
