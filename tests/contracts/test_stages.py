@@ -10,10 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.stages.sessions import Echo
 from vidcolor.frames import Frame, Stage, Work
 from vidcolor.planes import Box, Layout, Planes, shrink
+from vidcolor.stages.colorize import Colorize, Setting
 from vidcolor.stages.cuts import Cuts
 from vidcolor.stages.fuse import Fuse
+from vidcolor.stages.steady import Steady
 from vidcolor.stages.tint import OnlyGrey
 
 LAYOUT = Layout(64, 48)
@@ -32,6 +35,8 @@ CASES = {
     "cuts": Case(Cuts),
     "cuts, live": Case(lambda: Cuts(look_ahead=0)),
     "only-grey": Case(OnlyGrey),
+    "colorize": Case(lambda: Colorize(Echo(), Setting(0.6, 0.5, 1.2), batch=3)),
+    "colorize, steady": Case(lambda: Colorize(Echo(), Setting(0.6, 0.5, 1.2), batch=3, steady=Steady())),
     "fuse": Case(lambda: Fuse(LAYOUT)),
     "fuse, 10 bit 4:4:4": Case(lambda: Fuse(Layout(64, 48, depth=10, chroma="444"))),
 }

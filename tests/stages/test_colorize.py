@@ -1,39 +1,14 @@
 """The colorize stage on a session made by hand: batches, cuts, dial, steadiness."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from tests.stages.sessions import Echo
 from vidcolor.frames import Frame, Work
 from vidcolor.planes import Box, Floats, Layout, Planes
 from vidcolor.stages.colorize import LARGEST, Colorize, Setting, amplify, turn_dial
 
 DIAL = [Setting(1.0, 1.0, 0.8), Setting(0.6, 0.5, 1.2), Setting(0.4, 0.0, 1.5)]
-
-
-class Echo:
-    """Answers with chroma that tells the mean luma, and notes the batches it was asked for."""
-
-    precision = "f32"
-
-    def __init__(self) -> None:
-        self.batches: list[int] = []
-        self.hints: list[Floats] = []
-
-    def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-        luma = inputs["luma"]
-        assert luma.flags.c_contiguous and inputs["hints"].shape == (len(luma), 3, *luma.shape[2:])
-        self.batches.append(len(luma))
-        self.hints.append(inputs["hints"])
-        shape = (len(luma), 1, luma.shape[2] // 4, luma.shape[3] // 4)
-        means = luma.mean((1, 2, 3)).reshape(-1, 1, 1, 1) / 10
-        ones = np.ones(shape, np.float32)
-        return {"chroma": np.concatenate([means * ones, -means * ones], 1), "confidence": ones}
-
-    def close(self) -> None:
-        pass
 
 
 def frames(shots: list[int], keep: tuple[int, ...] = ()) -> list[Frame]:

@@ -1,0 +1,33 @@
+"""vidcolor from Python, and what importing it costs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vidcolor
+from tests.media.clips import make
+from vidcolor.errors import InputError
+
+
+def test_colorize_returns_the_report(tmp_path: Path) -> None:
+    film = make(tmp_path / "film.mp4", size=(96, 64), audio=["aac"])
+    report = vidcolor.colorize(str(film), tmp_path / "out.mkv", vividness=1.5, steady="off")
+    assert (report.status, report.frames, report.frames_colored) == (0, 12, 12)
+    assert report.size == (tmp_path / "out.mkv").stat().st_size
+    assert report.copied == ["#1 audio aac (eng)"]
+
+
+def test_errors_are_of_this_package_and_unknown_options_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        vidcolor.colorize(tmp_path / "missing.mp4", tmp_path / "out.mp4")
+    with pytest.raises(TypeError, match="vividity"):
+        vidcolor.colorize(tmp_path / "missing.mp4", tmp_path / "out.mp4", vividity=1)
+
+
+@pytest.mark.parametrize("words", [["-c", "import vidcolor"], ["-m", "vidcolor", "--version"]], ids=["import", "version"])
+def test_neither_import_nor_help_loads_the_heavy_libraries(words: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-X", "importtime", *words], capture_output=True, text=True, check=True)
+    loaded = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
+    assert not loaded & {"torch", "openvino", "cv2", "av", "tensorrt", "tensorrt_rtx", "numpy"}
