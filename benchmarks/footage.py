@@ -57,9 +57,9 @@ def read_luma(source: Path) -> tuple[list[NDArray[np.uint8]], Fraction]:
     with av.open(str(source)) as reader:
         stream = reader.streams.video[0]
         rate = stream.average_rate
-        if rate is None:
+        if not rate:
             raise ValueError(f"{source}: has no frame rate")
-        return [luma(frame) for frame in reader.decode(stream)], Fraction(rate)
+        return [luma(frame) for frame in reader.decode(stream)], Fraction(rate.numerator, rate.denominator)
 
 
 def luma(frame: av.VideoFrame) -> NDArray[np.uint8]:

@@ -24,7 +24,7 @@ def transcode(source: Path, target: Path, codec: str = "libx264", preset: str = 
         options = {"preset": preset, "crf": f"{crf:g}"}
         encoder = cast(VideoStream, writer.add_stream(codec, rate=video.average_rate, options=options))
         encoder.width, encoder.height, encoder.pix_fmt = video.width, video.height, video.pix_fmt
-        if video.time_base is not None:
+        if video.time_base:
             encoder.codec_context.time_base = video.time_base
         encoder.codec_context.thread_count = threads
         copies = {track.index: writer.add_stream_from_template(track) for track in reader.streams.audio}

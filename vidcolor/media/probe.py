@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 import av
 import av.logging
 from av.container import InputContainer
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideData, Type
 from av.video.stream import VideoStream
 
 from vidcolor.errors import InputError
@@ -302,13 +302,25 @@ def _tagged_end(stream: VideoStream, begin: Fraction) -> Fraction | None:
 
 
 def _side_data(frame: av.VideoFrame, notes: list[str]) -> dict[Type, bytes]:
-    """Side data of a frame by kind. PyAV gives none at all when FFmpeg knows a kind that it does not."""
+    """Side data of a frame by kind. PyAV 18 gives none at all when FFmpeg knows a kind that it does not."""
     try:
-        entries: Iterator[Any] = iter(list(cast(Any, frame.side_data)))
+        return {entry.type: bytes(entry) for entry in side_data(frame)}
     except ValueError:
         notes.append("side data of the film cannot be read: HDR metadata, if any, will be missing")
         return {}
-    return {entry.type: bytes(entry) for entry in entries}
+
+
+def side_data(frame: av.VideoFrame) -> list[SideData]:
+    """Every piece of side data of a frame, asked for by number: iterating gives pieces in PyAV 18 and kinds in 19, and 19 counts kinds.
+
+    Raises ValueError for a kind that PyAV 18 does not know.
+    """
+    pieces: Any = frame.side_data
+    found: list[SideData] = []
+    with contextlib.suppress(IndexError):
+        while True:
+            found.append(pieces[len(found)])
+    return found
 
 
 def _hdr(stream: VideoStream, seen: dict[Type, bytes]) -> Hdr | None:

@@ -29,7 +29,7 @@ from vidcolor.media.codecs import (
 )
 from vidcolor.media.encoding import Encoding, reason
 from vidcolor.media.mux import COVER_FILES, Mux, free_tags, muxer_options, own_tags
-from vidcolor.media.probe import Film, Stream, open_input
+from vidcolor.media.probe import Film, Stream, open_input, side_data
 
 IN_PICTURES = {
     Type.A53_CC: "closed captions inside the pictures",
@@ -137,8 +137,7 @@ def _inside_pictures(source: InputContainer, film: Film) -> list[str]:
     try:
         frames = cast(Iterator[Any], source.decode(source.streams[film.video.index]))
         for frame in islice(frames, 3):
-            carried = (frame.side_data[place].type for place in range(len(frame.side_data)))  # iterating it changed with PyAV 19
-            found |= {IN_PICTURES[kind] for kind in carried if kind in IN_PICTURES}
+            found |= {IN_PICTURES[piece.type] for piece in side_data(frame) if piece.type in IN_PICTURES}
     except (av.FFmpegError, ValueError):  # damage is Reader's to tell; ValueError is a kind that PyAV does not know
         return []
     return [f"{what} will be lost: they cannot be given to a new encoder" for what in sorted(found)]
