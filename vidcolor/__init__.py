@@ -19,4 +19,5 @@ def colorize(path: str | Path, out: str | Path, **options: Any) -> Report:
     """
     from vidcolor import job
 
-    return job.run(job.plan(job.Job(Path(path), Path(out), **options)))
+    asked = job.Job(Path(path), Path(out), **options)
+    return job.finished(asked) or job.run(job.plan(asked))

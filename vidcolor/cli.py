@@ -137,6 +137,9 @@ def one(asked: Any, dry_run: bool, preview: Path | None, as_json: bool) -> int:
     if preview is not None:
         job.preview(asked, preview)
         return 0
+    if not dry_run and (report := job.finished(asked)):
+        err.print(f"note: {report.notes[0]}", markup=False) if not as_json else out.print(json.dumps(report.as_dict()), markup=False)
+        return 0
     plan = job.plan(asked)
     if dry_run:
         say_plan(plan.as_dict() | {"estimate": job.estimate(plan)}, as_json)

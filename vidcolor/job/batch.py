@@ -25,12 +25,12 @@ def expand(inputs: Sequence[Path], output: str | None) -> list[tuple[Path, Path]
     Raises UsageError for one -o FILE and several inputs, InputError for an empty folder, OutputError where the output folder
     cannot be made.
     """
-    films = [film for path in inputs for film in (listed(path) if path.is_dir() else [path])]
-    many = len(films) > 1 or any(path.is_dir() for path in inputs)
+    films = [film for path in inputs for film in (listed(path) if is_folder(path) else [path])]
+    many = len(films) > 1 or any(is_folder(path) for path in inputs)
     if output is None:
         return [(film, film.with_name(film.stem + MARK + film.suffix)) for film in films]
     target = Path(output)
-    if target.is_dir() or output.endswith("/") or (many and not target.suffix):
+    if is_folder(target) or output.endswith("/") or (many and not target.suffix):
         try:
             target.mkdir(exist_ok=True)
         except OSError as error:
@@ -45,9 +45,20 @@ def expand(inputs: Sequence[Path], output: str | None) -> list[tuple[Path, Path]
     return [(films[0], target)]
 
 
+def is_folder(path: Path) -> bool:
+    """As Path.is_dir, but a name that is too long is no folder rather than an error."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def listed(folder: Path) -> list[Path]:
     """The films and pictures of a folder in the order of their names, without outputs of an earlier batch."""
-    found = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in SUFFIXES and not p.stem.endswith(MARK))
+    try:
+        found = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in SUFFIXES and not p.stem.endswith(MARK))
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read ({error.strerror})") from error
     if not found:
         raise InputError(f"{folder}: holds no films or pictures")
     return found

@@ -56,10 +56,14 @@ class Ahead(Generic[T]):
         except BaseException as error:  # it is raised again where it can be answered: in the consumer
             self._error = error
         finally:
-            close = getattr(iterator, "close", None)
-            if close is not None:
-                close()
-            self._put(_END)
+            try:
+                close = getattr(iterator, "close", None)
+                if close is not None:
+                    close()
+            except BaseException as error:
+                self._error = self._error or error
+            finally:
+                self._put(_END)
 
     def _put(self, item: object) -> None:
         while not self._stopped.is_set():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 
 from vidcolor.backends import choose
 from vidcolor.errors import InputError, OutputError, UsageError
-from vidcolor.job.report import Job, Plan
+from vidcolor.job.journal import Journal
+from vidcolor.job.report import Job, Plan, Report
 from vidcolor.job.stills import check_name
 from vidcolor.media.encoding import Request, plan_encoding
 from vidcolor.media.probe import probe
@@ -41,7 +43,7 @@ def plan(job: Job) -> Plan:
     seen = dataclasses.replace(film, layout=dataclasses.replace(film.layout, fields="progressive")) if job.deinterlace else film
     encoding, streams = None, StreamPlan(())
     if not film.still:
-        encoding = plan_encoding(seen, job.out, Request(job.codec, job.crf, job.preset, job.pix_fmt, job.lossless, job.threads or cores()))
+        encoding = plan_encoding(seen, job.out, Request(job.codec, job.crf, job.preset, job.pix_fmt, job.lossless, threads(job)))
         streams = plan_streams(film, job.out, encoding, job.drop_unsupported)
         notes += [*encoding.notes, *streams.notes]
     network = find(job.network)
@@ -52,8 +54,24 @@ def plan(job: Job) -> Plan:
 
 def check_paths(job: Job) -> None:
     """What can be said of the two paths before either is opened."""
-    if not job.input.exists():
-        raise InputError(f"{job.input}: no such file")
+    try:
+        if not job.input.exists():
+            url = re.match(r"[a-z][a-z0-9+.-]+:/", str(job.input))
+            raise InputError(f"{job.input}: no such file" + ("; vidcolor reads local files only, download it first" if url else ""))
+    except OSError as error:
+        raise InputError(f"{job.input}: cannot be read ({error.strerror})") from error
+    try:
+        check_output(job)
+    except OSError as error:
+        raise OutputError(f"{job.out}: cannot be written ({error.strerror}); choose another -o") from error
+
+
+def check_output(job: Job) -> None:
+    folder = job.out.parent
+    if not folder.is_dir():
+        raise OutputError(f"{folder}: no such folder; make it or choose another -o")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{folder}: cannot be written; choose another -o")
     if job.out.exists():
         if job.out.is_dir():
             raise OutputError(f"{job.out}: is a folder; name a file, or end the name with / to write into it")
@@ -61,11 +79,29 @@ def check_paths(job: Job) -> None:
             raise UsageError(f"{job.out}: output and input are the same file; choose another -o")
         if not job.overwrite:
             raise OutputError(f"{job.out}: exists; use --overwrite to replace it or choose another -o")
-    folder = job.out.parent
-    if not folder.is_dir():
-        raise OutputError(f"{folder}: no such folder; make it or choose another -o")
-    if not os.access(folder, os.W_OK):
-        raise OutputError(f"{folder}: cannot be written; choose another -o")
+
+
+def finished(job: Job) -> Report | None:
+    """What is done already, under --resume: an output that is there, and that no unfinished run is about to replace.
+
+    A run that died after it had named its output, and before it could clear up behind it, is cleared up.
+    """
+    if not job.resume or job.overwrite or not (job.input.is_file() and job.out.is_file()) or job.out.samefile(job.input):
+        return None
+    journal = Journal(job.out)
+    if journal.folder.exists():
+        with journal:
+            if not journal.published(job.out):
+                return None
+            journal.remove()
+    return Report(str(job.input), str(job.out), size=job.out.stat().st_size, notes=[f"{job.out}: exists; nothing is left to do"])
+
+
+def threads(job: Job) -> int:
+    """Threads of decoder and encoder: as asked, as the run that is resumed had them, else every core that this process may use."""
+    begun = Journal(job.out).header().get("encoding") if job.resume and not job.threads else None
+    found = begun.get("threads") if isinstance(begun, dict) else None
+    return job.threads or (found if isinstance(found, int) else 0) or cores()
 
 
 def cores() -> int:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from vidcolor import __version__
-from vidcolor.errors import DAMAGED_STATUS, InputError, InterruptedRunError, OutputError
+from vidcolor.errors import DAMAGED_STATUS, DeviceError, InputError, InterruptedRunError, OutputError
 from vidcolor.job import stills
 from vidcolor.job.journal import Journal
 from vidcolor.job.pipeline import Ahead
@@ -40,36 +42,81 @@ def run(plan: Plan, listen: Listener = lambda event: None) -> Report:
     if plan.encoding is None:
         stills.color_picture(plan, report)
     else:
-        with Journal(job.out) as journal:
-            header = journal_header(plan)
-            if job.resume and (found := journal.resume(header)):
-                plan = dataclasses.replace(plan, box=Box(*found["box"]))  # the samples of this run may differ by a frame
-            elif thrown := journal.begin(header | {"box": list(plan.box)}):
-                listen({"event": "note", "text": f"{thrown} segments of an earlier run were thrown away (--resume goes on with them)"})
-            if not journal.complete:
-                encode(plan, journal, report, listen, begun)
-            report.damage = journal.damage
-            finish(plan, journal, report)
+        with Journal(job.out) as journal, resumable(plan, journal):
+            film(plan, journal, report, listen, begun)
     report.seconds = round(time.monotonic() - begun, 3)
-    report.size = job.out.stat().st_size
     return report
+
+
+def film(plan: Plan, journal: Journal, report: Report, listen: Listener, begun: float) -> None:
+    """What is left to do of a film, by its journal."""
+    header = journal_header(plan)
+    if plan.job.resume and (found := journal.resume(header)):
+        plan = dataclasses.replace(plan, box=Box(*found["box"]))  # the samples of this run may differ by a frame
+    elif thrown := journal.begin(header | {"box": list(plan.box)}):
+        why = "their journal cannot be read" if plan.job.resume else "--resume would have gone on with them"
+        listen({"event": "note", "text": f"{thrown} segments of an earlier run were thrown away: {why}"})
+    if not journal.complete:
+        try:
+            encode(plan, journal, report, listen, begun)
+        except InputError:
+            if header["input"] == identity(plan.job.input):  # it would end there again
+                journal.remove()
+            raise
+    report.damage = journal.damage
+    report.notes += journal.notes
+    if header["input"] != identity(plan.job.input):
+        raise InputError(f"{plan.job.input}: was changed while it was being coloured; run again")
+    finish(plan, journal, report)
+
+
+@contextmanager
+def resumable(plan: Plan, journal: Journal) -> Iterator[None]:
+    """Says with every trouble how to go on, where there is something to go on from."""
+    name = plan.job.input
+
+    def how() -> str:
+        safe = journal.segments[-1].next_frame if journal.segments else 0
+        return f"{safe} frames are safe, the same command with --resume goes on from there" if safe else "no frames are safe yet"
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise InterruptedRunError(f"{name}: stopped; {how()}") from None
+    except MemoryError as error:
+        raise DeviceError(f"{name}: out of memory; close other programs or use --prefetch 1; {how()}") from error
+    except (DeviceError, OutputError) as error:
+        if not journal.segments:
+            raise
+        raise type(error)(f"{error}; {how()}") from error
+    except OSError as error:  # the folder was removed, the disk fell out
+        raise OutputError(f"{error.filename or journal.folder}: {error.strerror or error}; {how()}") from error
 
 
 def journal_header(plan: Plan) -> dict[str, Any]:
     """Everything that the encoded frames depend on: a resumed run must agree in all of it."""
     job = dataclasses.asdict(plan.job)
-    for free in ("out", "overwrite", "resume", "prefetch", "device"):
+    for free in ("input", "out", "network", "recolor", "overwrite", "resume", "prefetch", "device"):  # free, or told apart below
         job.pop(free)
     assert plan.encoding is not None
-    stat = plan.job.input.stat()
     return {
         "vidcolor": __version__,
         "job": {key: str(value) if isinstance(value, Path | Fraction) else value for key, value in job.items()},
-        "input": [str(plan.job.input.resolve()), stat.st_size, stat.st_mtime_ns],
+        "av": version("av"),
+        "input": identity(plan.job.input),
         "network": plan.network.card.sha256,
         "device": plan.device,
         "encoding": dataclasses.asdict(plan.encoding),
     }
+
+
+def identity(path: Path) -> list[Any]:
+    """What changes when a file is changed or replaced. Raises InputError where it is gone."""
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read any more ({error.strerror})") from error
+    return [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
 
 
 def encode(plan: Plan, journal: Journal, report: Report, listen: Listener, begun: float) -> None:
@@ -96,17 +143,11 @@ def encode(plan: Plan, journal: Journal, report: Report, listen: Listener, begun
                 if frame.number >= first:
                     segments.write(frame)
             segments.close(None)
-            damage = [*reader.damage, *too_short(plan, reader)]
-    except KeyboardInterrupt:
-        segments.abort()
-        safe = journal.segments[-1].next_frame if journal.segments else 0
-        raise InterruptedRunError(
-            f"{job.input}: stopped; {safe} frames are safe, the same command with --resume goes on from there"
-        ) from None
+            damage, notes = [*reader.damage, *too_short(plan, reader)], reader.notes
     except BaseException:
         segments.abort()
         raise
-    journal.finish(damage)
+    journal.finish(damage, notes)
     report.first_packet = segments.first_packet
     report.frames_colored = colorize.colored
 
@@ -129,15 +170,19 @@ def finish(plan: Plan, journal: Journal, report: Report) -> None:
     assert plan.encoding is not None
     if not journal.segments:
         raise InputError(f"{job.input}: no frames in the asked-for part" if job.start or job.end else f"{job.input}: has no frames")
-    need = 2 * sum(s.size for s in journal.segments)
-    free = shutil.disk_usage(journal.folder).free
-    if free < need:
-        raise OutputError(f"{job.out}: {need - free >> 20} MB more disk space are needed to join the parts; free some and use --resume")
     whole = journal.folder / f"whole{job.out.suffix}"
+    whole.unlink(missing_ok=True)  # of a run that died while it wrote it
+    need, free = sum(s.size for s in journal.segments), shutil.disk_usage(journal.folder).free
+    if free < need:  # the copied streams come on top, and are not known before
+        raise OutputError(f"{job.out}: {((need - free) >> 20) + 1} MB more disk space are needed to join the parts; free some")
     pts = [p for s in journal.segments for p in s.pts]
     paths = [journal.folder / s.file for s in journal.segments]
-    assemble(plan.film, plan.encoding, plan.streams, paths, whole, start=job.start, end=job.end, sorted_pts=pts)
-    publish(whole, job)
+    try:
+        assemble(plan.film, plan.encoding, plan.streams, paths, whole, start=job.start, end=job.end, sorted_pts=pts)
+        journal.publishing(whole)
+        report.size = publish(whole, job)
+    finally:
+        whole.unlink(missing_ok=True)
     journal.remove()
     report.frames, report.segments, report.shots = len(pts), len(paths), journal.segments[-1].shots
     if report.damage:

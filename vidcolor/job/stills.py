@@ -41,7 +41,7 @@ def color_picture(plan: Plan, report: Report) -> None:
     part = job.out.with_name(job.out.name + ".part")
     try:
         report.notes += [*extras.notes, *pictures.write_picture(part, out, extras, format=SUFFIXES[job.out.suffix.lower()])]
-        publish(part, job)
+        report.size = publish(part, job)
     finally:
         part.unlink(missing_ok=True)
     report.frames = report.frames_colored = report.shots = 1

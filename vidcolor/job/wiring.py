@@ -11,6 +11,7 @@ from vidcolor.backends.base import Session
 from vidcolor.errors import OutputError
 from vidcolor.frames import Frame, Work
 from vidcolor.job.report import Job, Plan
+from vidcolor.media.writer import sync_folder
 from vidcolor.networks import Network
 from vidcolor.planes import Box, Layout, Planes, shrink, work_size
 from vidcolor.stages.colorize import Colorize, Setting, turn_dial
@@ -46,10 +47,19 @@ def color_one(session: Session, setting: Setting, planes: Planes, box: Box, size
     return frame.out
 
 
-def publish(whole: Path, job: Job) -> None:
-    """Give a complete file its final name; never over a file that came up meanwhile, unless that was asked for."""
+def publish(whole: Path, job: Job) -> int:
+    """Give a complete file its final name, and return its size; never over a file that came up meanwhile, unless that was asked for.
+
+    Raises OutputError where that cannot be done.
+    """
     if job.out.exists() and not job.overwrite:
-        raise OutputError(f"{job.out}: exists; use --overwrite to replace it or choose another -o")
-    with whole.open("rb") as file:
-        os.fsync(file.fileno())
-    whole.replace(job.out)
+        raise OutputError(f"{job.out}: came up meanwhile; move it away, or use --overwrite to replace it")
+    try:
+        with whole.open("rb") as file:
+            os.fsync(file.fileno())
+        size = whole.stat().st_size
+        whole.replace(job.out)
+        sync_folder(job.out.parent)
+    except OSError as error:
+        raise OutputError(f"{job.out}: cannot be written ({error.strerror})") from error
+    return size

@@ -93,7 +93,7 @@ class SegmentWriter:
             os.fsync(self._file.fileno())
             self._file.close()
             self._part.replace(self._path)
-            _sync_folder(self._path.parent)
+            sync_folder(self._path.parent)
         except OSError as error:
             raise self._failed(error) from error
         return SegmentInfo(self.packets, len(self._pts), min(self._pts), max(self._pts), self._size, self._hash.hexdigest())
@@ -248,7 +248,7 @@ def _field_marker(film: Film, encoding: Encoding) -> Any:
     return mark
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the rename itself durable, where folders can be opened (not on Windows)."""
     if os.name == "nt":
         return
