@@ -185,6 +185,11 @@ def frames_of(film: Film) -> list[tuple[Fraction, str]]:
         return [(pts * film.time_base, hashlib.sha256(np.ascontiguousarray(planes.y)).hexdigest()) for pts, planes in reader]
 
 
+def _once(key: str, value: str) -> str:
+    """FFmpeg 9 joins the creation time of the header and that of the list of keys."""
+    return value.split(";")[0] if key == "creation_time" else value
+
+
 def manifest(path: Path) -> dict[str, Any]:
     """All that surrounds the pictures, in words of its own: what a film's second copy must have too."""
     film = probe(path)
@@ -210,7 +215,7 @@ def manifest(path: Path) -> dict[str, Any]:
             "chapters": [
                 (c["start"] * c["time_base"], c["end"] * c["time_base"], c["metadata"].get("title")) for c in container.chapters()
             ],
-            "tags": {k.lower(): v for k, v in container.metadata.items() if k.lower() not in ("encoder", *BRANDS)},
+            "tags": {k.lower(): _once(k, v) for k, v in container.metadata.items() if k.lower() not in ("encoder", *BRANDS)},
             "timecode": video.metadata.get("timecode") or video.metadata.get("TIMECODE"),
             "aspect": film.sample_aspect,
             "rotation": film.rotation,

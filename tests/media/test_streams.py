@@ -290,6 +290,15 @@ def test_tags_that_are_no_utf8_go_out_as_they_came_in(tmp_path):
     assert b"caf\xe9 " in (tmp_path / "o.mkv").read_bytes()
 
 
+def test_the_creation_time_survives_a_copy_of_a_copy_with_tags_of_any_name(tmp_path):
+    source = make(tmp_path / "a.mp4", tags={"creation_time": "1999-01-01T00:00:00.000000Z", "x-archive": "N. N."})
+    copy(source, tmp_path / "b.mp4")
+    copy(tmp_path / "b.mp4", tmp_path / "c.mp4")
+    header = [file.read_bytes().partition(b"mvhd")[2][:12] for file in (source, tmp_path / "b.mp4", tmp_path / "c.mp4")]
+    assert header[0] == header[1] == header[2]
+    assert any(header[0][4:8])  # version and flags, seconds since 1904
+
+
 @pytest.mark.parametrize("out", ["o.mp4", "o.mkv"])
 def test_sound_whose_times_stand_still_or_go_back_is_muxed(out, tmp_path):
     plain = make(tmp_path / "plain.mkv", audio=["flac"], frames=25)

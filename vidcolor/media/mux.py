@@ -57,11 +57,14 @@ def muxer_options(film: Film, container: str, tags: dict[str, str], cover: bool)
 
 
 def own_tags(tags: dict[str, str]) -> dict[str, str]:
-    """Tags of a file or stream that are its own, without those that muxers and encoders write afresh."""
+    """Tags of a file or stream that are its own, without those that muxers and encoders write afresh.
+
+    FFmpeg 9 gives the creation time twice, joined by ";", where an MP4 says it in the header and in its list of keys.
+    """
     stale = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration", "rotate", "bps", "number_of_frames")
     plain = {key: key.lower().split("-")[0] for key in tags}
     return {
-        key: value
+        key: value.split(";")[0] if plain[key] == "creation_time" else value
         for key, value in tags.items()
         if plain[key] not in (*stale, "number_of_bytes") and not plain[key].startswith("_statistics")
     }
