@@ -14,7 +14,8 @@ class Work:
     """What is known of a frame at work size; each computed once.
 
     luma (H, W) in [0, 1]; chroma (2, H/4, W/4), Cb and Cr of BT.709; confidence (H/4, W/4) in [0, 1]; hints (3, H, W): Cb, Cr
-    and weight. All float32. `box` is the part of the source that was looked at (without black borders).
+    and weight. All float32. `box` is the part of the source that was looked at (without black borders). All are upright: the
+    source was turned counter-clockwise by `turns` quarters.
     """
 
     luma: Floats
@@ -22,6 +23,7 @@ class Work:
     chroma: Floats | None = None
     confidence: Floats | None = None
     hints: Floats | None = None
+    turns: int = 0
 
 
 @dataclass(slots=True)

@@ -41,6 +41,25 @@ def test_before_stands_above_after() -> None:
     assert sheet[half + 4 :].min() == 255
 
 
+def test_many_pictures_stand_in_rows_so_that_they_can_be_seen() -> None:
+    dark, light = (flat(Layout(160, 90, chroma="400"), y, None, None) for y in (16, 235))
+    sheet = before_after([(dark, light)] * 6, width=600)
+    assert sheet.shape == (2 * 2 * (111 + 4) - 4, 600, 3)  # three in each of two rows
+    assert [sheet[row, 100].max() for row in (50, 165, 280, 395)] == [0, 255, 0, 255]
+
+
+def test_pictures_are_shown_as_a_player_shows_them() -> None:
+    layout = Layout(40, 30, chroma="400")
+    codes = np.full((30, 40), 16, np.uint8)
+    codes[:, 30:] = 235  # light at the right
+    planes = Planes(codes, None, None, layout)
+    wide = before_after([(planes, planes)], width=400, sample_aspect=2)
+    assert wide.shape[0] == 2 * 150 + 4
+    turned = before_after([(planes, planes)], width=300, turns=1)
+    assert turned.shape[0] == 2 * 400 + 4
+    assert turned[50, 150].min() == 255 and turned[350, 150].max() == 0, "a quarter counter-clockwise: the right side is up"
+
+
 def test_no_pairs_is_an_error() -> None:
     with pytest.raises(ValueError, match="at least one"):
         before_after([])

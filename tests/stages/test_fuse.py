@@ -235,3 +235,16 @@ def test_what_does_not_fit_is_refused() -> None:
     bare = Frame(0, 0, colour_ramp(layout), Work(np.zeros((32, 64), np.float32), Box(0, 0, 64, 32)))
     with pytest.raises(ValueError, match="no chroma"):
         next(Fuse(layout).run([bare]))
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_chroma_of_an_upright_view_lies_where_it_belongs_in_a_picture_stored_turned(turns: int) -> None:
+    source = Layout(64, 32, chroma="400")
+    target = replace(source, chroma="444")
+    chroma = np.random.default_rng(3).uniform(-0.2, 0.2, (2, 8, 16)).astype(np.float32)
+    straight = coloured(source, target, chroma)
+    work = straight.work
+    upright = Work(np.rot90(work.luma, turns), work.box, np.rot90(chroma, turns, (1, 2)), turns=turns)
+    turned = next(Fuse(target).run([Frame(0, 0, straight.source, upright)]))
+    np.testing.assert_array_equal(turned.out.cb, straight.out.cb)
+    np.testing.assert_array_equal(turned.out.cr, straight.out.cr)

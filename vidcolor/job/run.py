@@ -19,10 +19,10 @@ from vidcolor.job.journal import Journal
 from vidcolor.job.pipeline import Ahead
 from vidcolor.job.report import Plan, Report, describe
 from vidcolor.job.segments import Listener, SegmentLoop
-from vidcolor.job.wiring import dial, load_session, publish, to_frames
+from vidcolor.job.wiring import dial, load_session, publish, to_frames, view_of
 from vidcolor.media.reader import Reader
 from vidcolor.media.streams import assemble
-from vidcolor.planes import Box, work_size
+from vidcolor.planes import Box
 from vidcolor.stages.colorize import Colorize
 from vidcolor.stages.cuts import Cuts
 from vidcolor.stages.fuse import Fuse
@@ -133,8 +133,8 @@ def encode(plan: Plan, journal: Journal, report: Report, listen: Listener, begun
         with ExitStack() as stack:
             stack.callback(session.close)
             reader = stack.enter_context(Reader(plan.film, threads=job.threads, start=job.start, end=job.end, deinterlace=job.deinterlace))
-            size = work_size(plan.box, plan.network.card.work_size)
-            incoming = to_frames(iter(reader), plan.box, size, last.next_shot_start if last else 0)
+            view = view_of(plan.film, plan.box, plan.network)
+            incoming = to_frames(iter(reader), view, last.next_shot_start if last else 0)
             decoded = stack.enter_context(Ahead(incoming, job.prefetch, "decode"))
             shots = Cuts().run(decoded)
             colored = colorize.run(OnlyGrey().run(shots) if job.only_grey else shots)

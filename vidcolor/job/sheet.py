@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from vidcolor.planes import Planes, luma_units, rgb_offsets
 
 Rgb = NDArray[np.uint8]
+SHAPE = 1.5
+"""Width by height that a sheet comes near to, so that it fills a screen."""
 
 
 def to_rgb(planes: Planes) -> Rgb:
@@ -27,21 +30,27 @@ def to_rgb(planes: Planes) -> Rgb:
     return np.round(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
 
 
-def before_after(pairs: Sequence[tuple[Planes, Planes]], width: int = 1920, gap: int = 4) -> Rgb:
-    """Pairs side by side, each before above after, `width` pixels in all: uint8 (h, width, 3).
+def before_after(
+    pairs: Sequence[tuple[Planes, Planes]], width: int = 1920, gap: int = 4, *, turns: int = 0, sample_aspect: float = 1
+) -> Rgb:
+    """Pairs in rows, each before above after, `width` pixels in all: uint8 (h, width, 3).
 
-    Raises ValueError without pairs.
+    Pictures are shown as a player shows them: `sample_aspect` is the width of a sample by its height, `turns` quarters
+    counter-clockwise to upright. Raises ValueError without pairs.
     """
     if not pairs:
         raise ValueError("a sheet needs at least one pair")
-    each = (width - gap * (len(pairs) - 1)) // len(pairs)
-    columns = []
-    for pair in pairs:
-        height = round(each * pair[0].layout.height / pair[0].layout.width)
-        shown = [cv2.resize(to_rgb(p), (each, height), interpolation=cv2.INTER_AREA) for p in pair]
-        columns.append(np.vstack([shown[0], np.full((gap, each, 3), 255, np.uint8), shown[1]]))
-    sheet = np.full((columns[0].shape[0], width, 3), 255, np.uint8)
-    for i, column in enumerate(columns):
-        left = i * (each + gap)
-        sheet[: column.shape[0], left : left + each] = column[: sheet.shape[0]]
+    layout = pairs[0][0].layout
+    aspect = layout.width * sample_aspect / layout.height
+    aspect = max(0.1, min(10, 1 / aspect if turns % 2 else aspect))
+    across = min(range(1, len(pairs) + 1), key=lambda n: abs(math.log(n * aspect / (2 * -(-len(pairs) // n)) / SHAPE)))
+    each = (width - gap * (across - 1)) // across
+    height = max(1, round(each / aspect))
+    cell = 2 * (height + gap)
+    sheet = np.full((cell * -(-len(pairs) // across) - gap, width, 3), 255, np.uint8)
+    for i, pair in enumerate(pairs):
+        top, left = i // across * cell, i % across * (each + gap)
+        for planes, start in zip(pair, (top, top + height + gap), strict=True):
+            upright = np.ascontiguousarray(np.rot90(to_rgb(planes), turns))
+            sheet[start : start + height, left : left + each] = cv2.resize(upright, (each, height), interpolation=cv2.INTER_AREA)
     return sheet

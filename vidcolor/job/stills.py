@@ -6,10 +6,10 @@ import dataclasses
 
 from vidcolor.errors import UsageError
 from vidcolor.job.report import Plan, Report
-from vidcolor.job.wiring import color_one, dial, load_session, publish
+from vidcolor.job.wiring import color_one, dial, load_session, publish, view_of
 from vidcolor.media import pictures
 from vidcolor.media.picture_tags import PictureFormat
-from vidcolor.planes import Layout, work_size
+from vidcolor.planes import Layout
 
 SUFFIXES: dict[str, PictureFormat] = {
     ".bmp": "bmp", ".jpeg": "jpeg", ".jpg": "jpeg", ".png": "png", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp",
@@ -34,8 +34,8 @@ def color_picture(plan: Plan, report: Report) -> None:
     planes, extras = pictures.read_picture(job.input)
     session = load_session(plan)
     try:
-        size = work_size(plan.box, plan.network.card.work_size)
-        out = color_one(session, dial(plan.network, job.vividness), planes, plan.box, size, full_color(planes.layout))
+        view = view_of(plan.film, plan.box, plan.network)
+        out = color_one(session, dial(plan.network, job.vividness), planes, view, full_color(planes.layout))
     finally:
         session.close()
     part = job.out.with_name(job.out.name + ".part")

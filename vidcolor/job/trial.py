@@ -10,16 +10,15 @@ from pathlib import Path
 import cv2
 
 from vidcolor.backends import choose
-from vidcolor.errors import InputError, OutputError
+from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.job.report import Job, Plan
-from vidcolor.job.sheet import before_after
+from vidcolor.job.sheet import Rgb, before_after
 from vidcolor.job.stills import full_color
-from vidcolor.job.wiring import color_one, dial, load_session, session_shapes, to_frames
+from vidcolor.job.wiring import color_one, dial, load_session, session_shapes, to_frames, view_of
 from vidcolor.media.probe import probe
 from vidcolor.media.reader import Reader, sample
 from vidcolor.media.writer import SegmentWriter
 from vidcolor.networks import find
-from vidcolor.planes import Planes, work_size
 from vidcolor.stages.borders import find_box
 from vidcolor.stages.colorize import Colorize
 from vidcolor.stages.fuse import Fuse
@@ -32,8 +31,9 @@ ESTIMATED = 24
 def preview(job: Job, path: Path, frames: int = 6) -> None:
     """A before/after sheet (PNG) of frames across the film, in seconds, without encoding. The output path of `job` is not looked at.
 
-    Raises what `plan` raises, and OutputError where `path` cannot be written.
+    Raises what `plan` raises, UsageError where `path` is no PNG, and OutputError where it exists or cannot be written.
     """
+    check_sheet(job, path)
     if not job.input.exists():
         raise InputError(f"{job.input}: no such file")
     film = probe(job.input)
@@ -41,19 +41,29 @@ def preview(job: Job, path: Path, frames: int = 6) -> None:
     if not chosen:
         raise InputError(f"{job.input}: no frame could be decoded; is the file complete?")
     network, box = find(job.network), find_box(chosen)
-    height, width = work_size(box, network.card.work_size)
+    view = view_of(film, box, network)
     backend, _ = choose(job.device)
-    session = backend.load(network.path, session_shapes(1, height, width))
+    session = backend.load(network.path, session_shapes(1, *view.size))
     setting = dial(network, job.vividness)
     try:
-        pairs = [(grey, color_one(session, setting, grey, box, (height, width), full_color(grey.layout))) for grey in chosen]
+        pairs = [(grey, color_one(session, setting, grey, view, full_color(grey.layout))) for grey in chosen]
     finally:
         session.close()
-    write_sheet(path, pairs)
+    write_sheet(path, before_after(pairs, turns=view.turns, sample_aspect=float(film.sample_aspect)))
 
 
-def write_sheet(path: Path, pairs: list[tuple[Planes, Planes]]) -> None:
-    ok, data = cv2.imencode(".png", before_after(pairs)[..., ::-1])
+def check_sheet(job: Job, path: Path) -> None:
+    """What can be said of the sheet's path before the work."""
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"{path}: a sheet is written as PNG; end its name with .png")
+    if path.exists() and job.input.exists() and path.samefile(job.input):
+        raise UsageError(f"{path}: sheet and input are the same file; choose another --preview")
+    if path.exists() and not job.overwrite:
+        raise OutputError(f"{path}: exists; use --overwrite to replace it or choose another --preview")
+
+
+def write_sheet(path: Path, sheet: Rgb) -> None:
+    ok, data = cv2.imencode(".png", sheet[..., ::-1])
     assert ok
     try:
         path.write_bytes(data.tobytes())
@@ -65,7 +75,7 @@ def estimate(plan: Plan) -> float | None:
     """About how many seconds the run will take, from a few frames that are coloured and encoded for it; None if the length is unknown."""
     if plan.film.frames is None or plan.encoding is None:
         return None
-    size = work_size(plan.box, plan.network.card.work_size)
+    view = view_of(plan.film, plan.box, plan.network)
     session = load_session(plan)
     fuse = Fuse(plan.encoding.layout)
     with tempfile.TemporaryDirectory() as folder, Reader(plan.film, threads=plan.job.threads) as reader:
@@ -73,7 +83,7 @@ def estimate(plan: Plan) -> float | None:
         trial = itertools.islice(iter(reader), ESTIMATED + 1)
         stage = Colorize(session, dial(plan.network, plan.job.vividness), steady=Steady() if plan.job.steady == "causal" else None)
         begun, done = time.monotonic(), 0
-        for frame in fuse.run(stage.run(to_frames(trial, plan.box, size, 0))):
+        for frame in fuse.run(stage.run(to_frames(trial, view, 0))):
             assert frame.out is not None
             writer.write(frame.pts, frame.out)
             if done == 0:  # the first frame pays for warming up

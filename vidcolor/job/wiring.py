@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from vidcolor.backends import choose
 from vidcolor.backends.base import Session
 from vidcolor.errors import OutputError
 from vidcolor.frames import Frame, Work
 from vidcolor.job.report import Job, Plan
+from vidcolor.media.probe import Film
 from vidcolor.media.writer import sync_folder
 from vidcolor.networks import Network
 from vidcolor.planes import Box, Layout, Planes, shrink, work_size
@@ -18,11 +22,27 @@ from vidcolor.stages.colorize import Colorize, Setting, turn_dial
 from vidcolor.stages.fuse import Fuse
 
 
+class View(NamedTuple):
+    """How a network looks at a film: the part it sees, the size (height, width) it sees it at, quarter turns to upright."""
+
+    box: Box
+    size: tuple[int, int]
+    turns: int
+
+
+def view_of(film: Film, box: Box, network: Network) -> View:
+    """The view that a person has: upright and in the displayed proportions. Networks know no people who stand on a wall."""
+    width, height = max(1, round(box.width * film.sample_aspect)), box.height
+    turns = round(film.rotation / 90) % 4
+    shown = Box(0, 0, height, width) if turns % 2 else Box(0, 0, width, height)
+    return View(box, work_size(shown, network.card.work_size), turns)
+
+
 def load_session(plan: Plan) -> Session:
     """The planned network on the planned device, for this film's work size."""
     backend, _ = choose(plan.job.device)
     batch = 1 if plan.film.still else plan.job.batch
-    return backend.load(plan.network.path, session_shapes(batch, *work_size(plan.box, plan.network.card.work_size)))
+    return backend.load(plan.network.path, session_shapes(batch, *view_of(plan.film, plan.box, plan.network).size))
 
 
 def session_shapes(batch: int, height: int, width: int) -> dict[str, tuple[int, ...]]:
@@ -33,16 +53,18 @@ def dial(network: Network, vividness: float) -> Setting:
     return turn_dial([Setting(*position) for position in network.card.dial], vividness)
 
 
-def to_frames(decoded: Iterator[tuple[int, Planes]], box: Box, size: tuple[int, int], skip: int) -> Iterator[Frame]:
+def to_frames(decoded: Iterator[tuple[int, Planes]], view: View, skip: int) -> Iterator[Frame]:
     """Decoded planes as frames with their work luma; the first `skip` ones are only decoded."""
+    stored = view.size[::-1] if view.turns % 2 else view.size
     for number, (pts, planes) in enumerate(decoded):
         if number >= skip:
-            yield Frame(number, pts, planes, Work(shrink(planes, box, size), box))
+            luma = np.ascontiguousarray(np.rot90(shrink(planes, view.box, stored), view.turns))
+            yield Frame(number, pts, planes, Work(luma, view.box, turns=view.turns))
 
 
-def color_one(session: Session, setting: Setting, planes: Planes, box: Box, size: tuple[int, int], target: Layout) -> Planes:
+def color_one(session: Session, setting: Setting, planes: Planes, view: View, target: Layout) -> Planes:
     """One picture through network and fuse."""
-    (frame,) = Fuse(target).run(Colorize(session, setting).run(to_frames(iter([(0, planes)]), box, size, 0)))
+    (frame,) = Fuse(target).run(Colorize(session, setting).run(to_frames(iter([(0, planes)]), view, 0)))
     assert frame.out is not None
     return frame.out
 

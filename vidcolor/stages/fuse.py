@@ -62,9 +62,10 @@ class Fuse:
         _check(source.layout, self._target)
         if work.chroma is None:
             raise ValueError("the frame has no chroma to put onto it")
-        height, width = work.chroma.shape[1:]
-        luma = cast(Floats, cv2.resize(work.luma, (width, height), interpolation=cv2.INTER_AREA))
-        low = guided(np.tensordot(self._block, work.chroma, 1), luma)
+        chroma, seen = (np.ascontiguousarray(np.rot90(plane, -work.turns, (-2, -1))) for plane in (work.chroma, work.luma))
+        height, width = chroma.shape[1:]
+        luma = cast(Floats, cv2.resize(seen, (width, height), interpolation=cv2.INTER_AREA))
+        low = guided(np.tensordot(self._block, chroma, 1), luma)
         cb, cr = self._neutral(), self._neutral()
         for first, step in ((0, 2), (1, 2)) if self._interlaced else ((0, 1),):
             top, bottom = (-((first - line) // step) for line in (work.box.top, work.box.top + work.box.height))
