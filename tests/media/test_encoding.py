@@ -122,6 +122,7 @@ def test_rgb_stays_rgb_in_ffv1_and_becomes_yuv_elsewhere():
         ("out.mov", {"codec": "dnxhr", "lossless": True}, "no lossless mode"),
         ("out.webm", {"codec": "h264"}, "does not hold h264"),
         ("out.mp4", {"codec": "prores"}, "does not hold prores"),
+        ("out.mkv", {"codec": "dnxhr"}, "does not hold dnxhr; use .mov"),
         ("out.ts", {"codec": "ffv1"}, "does not hold ffv1"),
         ("out.mkv", {"pix_fmt": "yuv420p12le"}, "--pix-fmt yuv420p12le"),
         ("out.mkv", {"codec": "ffv1", "pix_fmt": "gbrp10le"}, "lose its luma plane"),

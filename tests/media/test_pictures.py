@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -114,12 +115,28 @@ def test_a_grey_jpeg_is_one_plane(tmp_path):
     assert planes.layout.chroma == "400" and planes.layout.full_range
 
 
+def test_a_grey_jpeg_that_gets_colour_keeps_its_luma(tmp_path):
+    """Within a level and the loss of the codec: JFIF knows BT.601 alone, for the grey picture as for the coloured one."""
+    planes, extras = read_picture(save(tmp_path / "a.jpg", cv2.GaussianBlur(grey_image(size=(64, 64)), (0, 0), 4)))
+    red = Planes(planes.y, np.full((64, 64), 110, np.uint8), np.full((64, 64), 160, np.uint8), replace(planes.layout, chroma="444"))
+    write_picture(tmp_path / "b.jpg", red, extras, quality=100)
+    again, _ = read_picture(tmp_path / "b.jpg")
+    assert np.abs(again.y.astype(int) - planes.y).max() <= 2
+    assert abs(float(again.cr.mean()) - 160) < 1
+
+
 def test_transparency_is_dropped_and_said(tmp_path):
     image = np.dstack([rgb_image(), np.full((21, 34), 7, np.uint8)])
     for name in ("a.png", "a.tif"):
         planes, extras = read_picture(save(tmp_path / name, image))
         assert np.array_equal(to_rgb(planes)[..., ::-1], image[..., :3])
         assert "transparency is dropped" in extras.notes
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.webp"])
+def test_an_alpha_channel_that_hides_nothing_is_not_spoken_of(tmp_path, name):
+    image = np.dstack([rgb_image(), np.full((21, 34), 255, np.uint8)])
+    assert read_picture(save(tmp_path / name, image, cv2.IMWRITE_WEBP_QUALITY, 101))[1].notes == ()
 
 
 def palette_png(colours: list[tuple[int, int, int]], index: np.ndarray) -> bytes:

@@ -366,6 +366,21 @@ def test_the_last_frame_lasts_as_long_as_it_did(out, tmp_path):
     assert probe(tmp_path / "a.mp4").duration == probe(tmp_path / out).duration == Fraction(2, 5)
 
 
+def test_the_last_frame_lasts_as_long_as_it_did_after_a_long_one(tmp_path):
+    """Matroska tells the end of the file; the frame before the last is no measure of the last."""
+    times = [0, 40, 81, 200, 210, 500]
+    source = make(tmp_path / "a.mkv", pts=times, time_base=Fraction(1, 1000), options={"bf": "0"})
+    copy(source, tmp_path / "o.mkv")
+    assert probe(source).duration == probe(tmp_path / "o.mkv").duration == Fraction(54, 100)
+
+
+@pytest.mark.parametrize(("out", "codec", "kept"), [("o.mkv", "hevc", True), ("o.mp4", "ffv1", True), ("o.mkv", "ffv1", False)])
+def test_the_shape_of_pixels_is_kept_or_its_loss_is_said(out, codec, kept, tmp_path):
+    film, plan = copy(make(tmp_path / "a.mkv", frames=4, sar=Fraction(16, 11)), tmp_path / out, Request(codec))
+    assert (probe(tmp_path / out).sample_aspect == film.sample_aspect == Fraction(16, 11)) == kept
+    assert any("shape of the pixels" in note for note in plan.notes) != kept
+
+
 def test_closed_captions_inside_the_pictures_are_named_as_lost(tmp_path):
     plain = make(tmp_path / "plain.ts", codec="mpeg2video", frames=4)
     captions = b"\x00\x00\x01\xb2GA94\x03\x42\xff\xfc\x80\x80\xfd\x80\x80\xff"  # user data of ATSC A/53 before the first slice

@@ -143,6 +143,10 @@ ATTACHED_COVERS = ("matroska",)
 
 KEEP_CHAPTERS = (*MOVIES, "matroska", "webm")
 KEEP_ROTATION = (*MOVIES, "matroska", "webm")
+KEEP_ASPECT = MOVIES
+"""Containers that say the shape of the pixels for any codec. Matroska could, but PyAV has no way to tell its muxer."""
+CODED_ASPECT = ("libx26", "h264_", "hevc_")
+"""Encoders that write it into the pictures themselves, where every container carries it."""
 
 HELD: dict[str, frozenset[str]] = {
     "mpegts": frozenset(

@@ -26,6 +26,7 @@ os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes its settings to stderr b
 CPU_AVX_512F = 13  # OpenCV's number of this processor feature
 GLOBAL_HEADER = 1 << 22  # AV_CODEC_FLAG_GLOBAL_HEADER
 NEEDS_GLOBAL_HEADER = 0x40  # AVFMT_GLOBALHEADER
+HOLDER = {"dnxhr": ".mov", "prores": ".mov or .mkv"}  # where Matroska is not the one that holds everything
 FIELD_ORDER = {"progressive": 1, "tff": 2, "bff": 3}  # AVFieldOrder
 
 LARGER: dict[Chroma, tuple[Chroma, ...]] = {
@@ -313,9 +314,9 @@ def _refuse_variable_rate(film: Film, out: Path) -> None:
 
 def _try_out(film: Film, encoding: Encoding, name: str, out: Path) -> None:
     """Open encoder and container for real, in memory: nothing else tells what they take."""
-    container = encoding.container
+    container, holder = encoding.container, HOLDER.get(name, ".mkv")
     if container in HELD and name.split("_")[0] not in HELD[container]:
-        raise UsageError(f"{out.name}: the container {container} does not hold {name}; use .mkv")
+        raise UsageError(f"{out.name}: the container {container} does not hold {name}; use {holder}")
     size = f"{film.layout.width}x{film.layout.height}"
     with av.open(io.BytesIO(), "w", format=container) as trial:
         try:
@@ -325,11 +326,11 @@ def _try_out(film: Film, encoding: Encoding, name: str, out: Path) -> None:
         except av.FFmpegError as error:
             raise UsageError(f"--codec {name}: {encoding.codec} does not open for {size} {encoding.pix_fmt} ({reason(error)})") from None
         except ValueError:
-            raise UsageError(f"{out.name}: the container {container} does not hold {name}; use .mkv") from None
+            raise UsageError(f"{out.name}: the container {container} does not hold {name}; use {holder}") from None
         try:
             trial.start_encoding()
         except av.FFmpegError as error:
-            raise UsageError(f"{out.name}: the container {container} does not hold {name} ({reason(error)}); use .mkv") from None
+            raise UsageError(f"{out.name}: the container {container} does not hold {name} ({reason(error)}); use {holder}") from None
 
 
 def reason(error: Exception) -> str:

@@ -161,12 +161,15 @@ class Mux:
                 yield packet
 
     def _durations(self, source: InputContainer) -> dict[int, int]:
-        """Of each frame by pts: up to the next one; the last one as the source's track says, else as the one before."""
+        """Of each frame by pts: up to the next one; the last as the source's track says, else as the file, else as the one before."""
         pts = self.sorted_pts
         durations = {now: after - now for now, after in pairwise(pts)}
         video = source.streams[self.film.video.index]
         usual = durations[pts[-2]] if len(pts) > 1 else round(1 / ((self.film.rate or 25) * self.film.time_base))
-        last = (video.start_time or 0) + video.duration - pts[-1] if video.duration else 0
+        if video.duration:
+            last = (video.start_time or 0) + video.duration - pts[-1]
+        else:  # the file may end with another stream: then it says nothing of the last frame
+            last = min(usual, round(self.film.duration / self.film.time_base) + pts[0] - pts[-1]) if self.film.duration else 0
         if self.cut_out is not None:
             last = min(last, round(self.cut_out / self.film.time_base) - pts[-1])
         durations[pts[-1]] = last if 0 < last <= 10 * usual else usual

@@ -97,11 +97,18 @@ def _decoded(path: Path, data: bytes, codec: str) -> tuple[Planes, str, int, boo
     if form.rgb:
         layout = rgb_layout(*size)
     elif form.chroma == "400":
-        layout = Layout(*size, form.depth, "400", True, "bt709", "center")
+        matrix = "bt601" if codec == "mjpeg" else "bt709"  # of the grey JPEG and of the coloured one: JFIF knows no other
+        layout = Layout(*size, form.depth, "400", True, matrix, "center")
     else:
         full = form.full_range or int(frame.color_range) == 2
         layout = Layout(*size, form.depth, form.chroma, full, "bt601", "center")
-    return unpack(frame, layout), form.name, form.fields[0][1] if form.fields else form.depth, form.alpha and form.packing != "palette"
+    return unpack(frame, layout), form.name, form.fields[0][1] if form.fields else form.depth, _see_through(frame)
+
+
+def _see_through(frame: av.VideoFrame) -> bool:
+    """Whether any sample is transparent: many files have an alpha channel that says nothing."""
+    form = describe(frame.format.name)
+    return form.alpha and form.packing != "palette" and bool((frame.to_ndarray(format="rgba")[..., 3] < 255).any())
 
 
 def _tiff(path: Path, data: bytes) -> tuple[Planes, str, int, bool]:
@@ -123,7 +130,7 @@ def _tiff(path: Path, data: bytes) -> tuple[Planes, str, int, bool]:
             depth,
             False,
         )
-    alpha = image.shape[2] == 4
+    alpha = image.shape[2] == 4 and bool((image[..., 3] < (1 << depth) - 1).any())
     rgb = np.ascontiguousarray(image[..., 2::-1])
     return from_rgb(rgb, float((1 << depth) - 1), rgb_layout(width, height)), "rgb24" if depth == 8 else "rgb48le", depth, alpha
 

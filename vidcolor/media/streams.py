@@ -18,8 +18,10 @@ from av.stream import Disposition
 from vidcolor.errors import OutputError, UsageError
 from vidcolor.media.codecs import (
     ATTACHED_COVERS,
+    CODED_ASPECT,
     FILE_TAGS,
     HELD,
+    KEEP_ASPECT,
     KEEP_CHAPTERS,
     KEEP_ROTATION,
     MOVIES,
@@ -117,6 +119,11 @@ def _losses(film: Film, encoding: Encoding, source: InputContainer, copied: list
         notes.append(f"chapters will be lost: {container} has none")
     if film.rotation and container not in KEEP_ROTATION:
         notes.append(f"the rotation of {film.rotation} degrees will be lost: {container} cannot say it")
+    if film.sample_aspect != 1 and container not in KEEP_ASPECT and not encoding.codec.startswith(CODED_ASPECT):
+        shape = f"{film.sample_aspect.numerator}:{film.sample_aspect.denominator}"
+        notes.append(
+            f"the shape of the pixels ({shape}) will be lost: {container} is not told of it by {encoding.codec}; use .mp4, .mov or h264"
+        )
     if container in MOVIES and _has_cover(tuple(copied)) and (lost := free_tags(source.metadata)):
         notes.append(f"tags will be lost: {', '.join(lost)} ({container} keeps either cover art or tags of any name)")
     if any(stream.disposition & ~Disposition.default for stream in source.streams) and container in NO_DISPOSITIONS:
