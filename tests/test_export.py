@@ -69,6 +69,10 @@ def test_the_file_names_no_place_on_this_machine(exported):
     assert str(Path(__file__).parents[1]).encode() not in exported.read_bytes()
 
 
+def outputs_of(golden):
+    return {name: golden[name] for name in ("chroma", "confidence")}
+
+
 def test_the_way_back_gives_the_same_generator(exported, generator, tmp_path):
     command = [sys.executable, "-m", "engines.export", "--to-state-dict", str(exported), str(tmp_path / "start.pt")]
     subprocess.run(command, check=True, cwd=Path(__file__).parents[1])
@@ -84,14 +88,14 @@ def test_the_way_back_gives_the_same_generator(exported, generator, tmp_path):
 def test_rounding_to_fp16_hardly_moves_the_answer(exported, generator):
     golden = dict(np.load(exported.with_suffix(".npz")))
     exact = export.answer(Runtime(generator).eval(), golden)
-    assert export.difference(exact, golden) < 0.02
+    assert export.difference(exact, outputs_of(golden)) < 0.02
 
 
 def test_the_shipped_network_goes_back_too():
     generator = Generator()
     generator.load_state_dict(export.to_state_dict(SHIPPED))
     golden = dict(np.load(SHIPPED.with_suffix(".npz")))
-    assert export.difference(export.answer(Runtime(generator).eval(), golden), golden) < export.PARITY
+    assert export.difference(export.answer(Runtime(generator).eval(), golden), outputs_of(golden)) < export.PARITY
 
 
 def test_a_file_of_another_network_does_not_go_back(tmp_path):
