@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 
-from tests.media.clips import make
+from tests.media.clips import make, png
 from vidcolor import cli
 from vidcolor.media.writer import SegmentWriter
 
@@ -151,6 +152,13 @@ def test_an_unwritable_folder_is_said(film: Path, tmp_path: Path, run: Any, monk
         ["-o", "out.mp4", "--steady", "perhaps"],
         ["-o", "out.mp4", "--start", "yesterday"],
         ["-o", "out.mp4", "--nosuch"],
+        ["-o", "out.mp4", "--start", "0.3", "--end", "0.2"],
+        ["-o", "out.mp4", "--end", "0"],
+        ["-o", "out.mp4", "--start", "100"],
+        ["-o", "out.mp4", "--recolor", "--only-grey"],
+        ["-o", "out.png"],
+        ["-o", "out"],
+        ["--preview", "out.jpg"],
     ],
     ids=lambda words: " ".join(words[2:]) or words[1],
 )
@@ -160,7 +168,7 @@ def test_wrong_words_are_2_and_leave_nothing(
     monkeypatch.chdir(tmp_path)
     status, _, said = run(film, *words)
     assert status == 2, said
-    assert said.strip()
+    assert one_line(said).startswith("vidcolor: ")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -233,9 +241,54 @@ def test_dry_run_says_and_does_nothing(film: Path, tmp_path: Path, run: Any) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_preview_is_a_picture_and_nothing_else(film: Path, tmp_path: Path, run: Any) -> None:
-    status, _, _ = run(film, "--preview", tmp_path / "sheet.png")
+def test_dry_run_tells_a_person_what_would_be_done(tmp_path: Path, run: Any) -> None:
+    film = make(tmp_path / "film.mp4", size=(96, 64), frames=20, audio=["aac"])
+    status, said, _ = run(film, "-o", tmp_path / "out.mp4", "--dry-run", "--start", "0.2", "--end", "0.6")
     assert status == 0
+    assert "black-and-white film, h264 96x64 yuv420p" in said
+    assert "10 frames" in said and "#1 audio aac (eng)" in said and "about " in said
+    assert "[]" not in said and "None" not in said and "True" not in said
+
+
+def test_only_the_asked_for_part_is_estimated(tmp_path: Path, run: Any) -> None:
+    film = make(tmp_path / "film.mp4", size=(96, 64), frames=50)
+    _, said, _ = run(film, "-o", tmp_path / "out.mp4", "--dry-run", "--json", "--start", "0.4", "--end", "1")
+    assert json.loads(said)["frames"] == 15
+
+
+def test_preview_never_writes_over_a_file_unasked(film: Path, tmp_path: Path, run: Any) -> None:
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(png((64, 48)))
+    before = photo.read_bytes()
+    assert run(photo, "--preview", photo, "--recolor", "--overwrite")[0] == 2
+    assert run(film, "--preview", photo)[0] == 5
+    assert photo.read_bytes() == before
+    assert run(film, "--preview", photo, "--overwrite")[0] == 0
+    assert photo.read_bytes() != before
+
+
+def test_a_picture_becomes_a_picture(tmp_path: Path, run: Any) -> None:
+    photo = tmp_path / "photo.png"
+    cv2.imwrite(str(photo), (np.arange(48 * 64, dtype=np.uint32).reshape(48, 64) * 21).astype(np.uint16))
+    assert run(photo, "-o", tmp_path / "out.mp4")[0] == 2
+    status, _, said = run(photo, "-o", tmp_path / "out.jpg", "--codec", "hevc")
+    assert status == 0
+    assert "--codec: for films" in said
+    assert "16 bit become 8" in said
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.jpg", "photo.png"]
+
+
+def test_only_grey_does_not_colour_a_picture_that_has_colour(tmp_path: Path, run: Any) -> None:
+    (tmp_path / "photo.png").write_bytes(png((64, 48)))
+    status, _, said = run(tmp_path / "photo.png", "--only-grey")
+    assert status == 4
+    assert "--only-grey" not in one_line(said)
+
+
+def test_preview_is_a_picture_and_nothing_else(film: Path, tmp_path: Path, run: Any) -> None:
+    status, _, said = run(film, "--preview", tmp_path / "sheet.png")
+    assert status == 0
+    assert "sheet.png" in one_line(said)
     with av.open(str(tmp_path / "sheet.png")) as box:
         assert next(box.decode(video=0)).width == 1920
     assert [p.name for p in tmp_path.iterdir()] == ["sheet.png"]
@@ -261,4 +314,6 @@ def test_help_and_version(run: Any) -> None:
     status, said, _ = run("--help")
     assert status == 0
     assert "--vividness" in said and "doctor" in said
+    assert "Usage: vidcolor [OPTIONS]" in said
+    assert "name.color.ext" in said
     assert run("--version")[1].startswith("vidcolor ")

@@ -20,10 +20,16 @@ from rich.text import Text
 from vidcolor import __version__
 from vidcolor.errors import UsageError, VidcolorError
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
+PLAIN: dict[str, Any] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+app = typer.Typer(**PLAIN)
+others = typer.Typer(**PLAIN)
 out, err = Console(soft_wrap=True, highlight=False), Console(stderr=True, soft_wrap=True, highlight=False)
 
-STYLES_LATER = "Other words: vidcolor networks · vidcolor doctor [--gpu]"
+OTHER_WORDS = "Other words: vidcolor networks · vidcolor doctor [--gpu]"
 
 
 def seconds(text: str | None) -> Fraction | None:
@@ -45,11 +51,12 @@ def version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.command(epilog=STYLES_LATER)
+@app.command(epilog=OTHER_WORDS)
 def color(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Films, pictures, or a folder of them.")],
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Films, pictures, or a folder of them.")],
     output: Annotated[
-        str | None, typer.Option("-o", "--output", help="File, or folder for several inputs. [default: name.color.ext beside each]")
+        str | None,
+        typer.Option("-o", "--output", help="File, or folder for several inputs; without it name.color.ext beside each input."),
     ] = None,
     vividness: Annotated[float, typer.Option(min=0, max=2, help="0 muted, 1 as most like it, 2 bold.")] = 1.0,
     network: Annotated[str, typer.Option(help="Name of a network (see: vidcolor networks) or a .onnx file.")] = "colorize-fast",
@@ -136,6 +143,7 @@ def one(asked: Any, dry_run: bool, preview: Path | None, as_json: bool) -> int:
 
     if preview is not None:
         job.preview(asked, preview)
+        err.print(f"{preview}: before and after of frames across {asked.input}", markup=False)
         return 0
     if not dry_run and (report := job.finished(asked)):
         err.print(f"note: {report.notes[0]}", markup=False) if not as_json else out.print(json.dumps(report.as_dict()), markup=False)
@@ -172,7 +180,7 @@ def watched(plan: Any) -> Any:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Fps(), TimeElapsedColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=err) if err.is_terminal else None
     with bar or nullcontext():
-        task = bar.add_task(plan.job.input.name, total=plan.film.frames) if bar else None
+        task = bar.add_task(plan.job.input.name, total=plan.frames) if bar else None
 
         def listen(event: dict[str, Any]) -> None:
             if event["event"] == "note":
@@ -189,12 +197,26 @@ def say_plan(plan: dict[str, Any], as_json: bool) -> None:
     if as_json:
         out.print(json.dumps(plan), markup=False)
         return
-    for key, value in plan.items():
-        for text in value if isinstance(value, list) and not all(isinstance(v, int) for v in value) else [value]:
-            out.print(f"{key}: {text}", markup=False)
+    kind = {"grey": "black-and-white", "tint": "tinted", "colour": "colour"}[plan["kind"]]
+    length = f", {plan['frames']} frames" if plan["frames"] else ""
+    left, top, width, height = plan["picture"]
+    lines = [
+        ("input", f"{plan['input']}: {kind} {'picture' if plan['still'] else 'film'}, {plan['video']}{'' if plan['still'] else length}"),
+        ("output", f"{plan['output']}: {plan['encoder']}"),
+        ("looked at", f"{width}x{height} from ({left}, {top}); what lies outside stays neutral" if plan["borders"] else ""),
+        *(("copied", text) for text in plan["copied"]),
+        *(("left out", text) for text in plan["dropped"]),
+        ("network", f"{plan['network']}, vividness {plan['vividness']:g}, steady {plan['steady']}"),
+        ("device", plan["why"]),
+        *(("note", text) for text in plan["notes"]),
+        ("takes", f"about {plan['estimate']:.0f} s" if plan["estimate"] else ""),
+    ]
+    for key, text in lines:
+        if text:
+            out.print(f"{key + ':':<11}{text}", markup=False)
 
 
-@app.command()
+@others.command()
 def networks(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
     """List the networks that are installed."""
     from vidcolor.networks import available
@@ -211,7 +233,7 @@ def networks(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] =
     out.print(table)
 
 
-@app.command()
+@others.command()
 def doctor(
     gpu: Annotated[bool, typer.Option("--gpu", help="Test the NVIDIA path in earnest.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
@@ -233,11 +255,16 @@ def doctor(
 def main(words: list[str] | None = None) -> None:
     """Entry point. The first word chooses: `networks`, `doctor`; anything else is a film."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    words = sys.argv[1:] if words is None else words
-    if not words or words[0] not in ("networks", "doctor"):
-        words = ["color", *(words or ["--help"])]
+    words = sys.argv[1:] or ["--help"] if words is None else words
+    asked = others if words and words[0] in ("networks", "doctor") else app
     try:
-        app(words, prog_name="vidcolor")
+        status = asked(words, prog_name="vidcolor", standalone_mode=False)
     except KeyboardInterrupt:
         err.print("vidcolor: stopped")
-        sys.exit(130)
+        status = 130
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # typer's and click's own, whichever of them reads the words
+            raise
+        err.print(f"vidcolor: {error.format_message()} (vidcolor --help tells all options)", markup=False)
+        status = UsageError.status
+    sys.exit(status or 0)

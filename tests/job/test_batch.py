@@ -24,6 +24,17 @@ def test_without_output_each_lies_beside_its_input(tmp_path: Path) -> None:
     assert [out.name for _, out in expand(films, None)] == ["a.color.mp4", "b.tar.color.mkv"]
 
 
+def test_a_container_that_is_not_written_becomes_mkv(tmp_path: Path) -> None:
+    films = touch(tmp_path, "a.mpg", "b.WMV", "c.webm", "d.TIFF")
+    assert [out.name for _, out in expand(films, None)] == ["a.color.mkv", "b.color.mkv", "c.color.webm", "d.color.TIFF"]
+    assert [out.name for _, out in expand(films, f"{tmp_path}/new")] == ["a.mkv", "b.mkv", "c.webm", "d.TIFF"]
+
+
+def test_two_inputs_never_share_an_output(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"a\.color\.mkv"):
+        expand(touch(tmp_path, "a.mpg", "a.mkv"), None)
+
+
 def test_a_folder_stands_for_its_films_and_not_for_earlier_outputs(tmp_path: Path) -> None:
     touch(tmp_path, "b.MP4", "a.png", "a.color.mp4", "notes.txt", ".hidden")
     assert [source.name for source, _ in expand([tmp_path], None)] == ["a.png", "b.MP4"]

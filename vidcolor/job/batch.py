@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vidcolor.errors import InputError, OutputError, UsageError
+from vidcolor.media.codecs import CONTAINERS
 
 FILMS = {".3gp", ".avi", ".dv", ".flv", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogv"}
 FILMS |= {".ts", ".vob", ".webm", ".wmv"}
@@ -20,7 +21,8 @@ def expand(inputs: Sequence[Path], output: str | None) -> list[tuple[Path, Path]
     """Pairs of input and output for what the person named.
 
     Without -o every output lies beside its input as `name.color.ext`. With -o a folder (one that exists, or a name that ends in
-    "/" or has no suffix) each keeps its own name in it. A folder among the inputs stands for the films and pictures in it, by name.
+    "/" or has no suffix) each keeps its own name in it. Either way a film whose container is not written (say .mpg) becomes .mkv.
+    A folder among the inputs stands for the films and pictures in it, by name.
 
     Raises UsageError for one -o FILE and several inputs, InputError for an empty folder, OutputError where the output folder
     cannot be made.
@@ -28,18 +30,14 @@ def expand(inputs: Sequence[Path], output: str | None) -> list[tuple[Path, Path]
     films = [film for path in inputs for film in (listed(path) if is_folder(path) else [path])]
     many = len(films) > 1 or any(is_folder(path) for path in inputs)
     if output is None:
-        return [(film, film.with_name(film.stem + MARK + film.suffix)) for film in films]
+        return distinct([(film, film.with_name(film.stem + MARK + kept_suffix(film))) for film in films])
     target = Path(output)
     if is_folder(target) or output.endswith("/") or (many and not target.suffix):
         try:
             target.mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(f"{target}: cannot be made ({error.strerror}); choose another -o") from error
-        pairs = [(film, target / film.name) for film in films]
-        double = [out for _, out in pairs if sum(out == other for _, other in pairs) > 1]
-        if double:
-            raise UsageError(f"{double[0]}: several inputs have this name; colour them into different folders")
-        return pairs
+        return distinct([(film, target / (film.stem + kept_suffix(film))) for film in films])
     if many:
         raise UsageError(f"-o {target}: is one file, but there are {len(films)} inputs; name a folder")
     return [(films[0], target)]
@@ -51,6 +49,18 @@ def is_folder(path: Path) -> bool:
         return path.is_dir()
     except OSError:
         return False
+
+
+def kept_suffix(film: Path) -> str:
+    return film.suffix if film.suffix.lower() in PICTURES or film.suffix.lower() in CONTAINERS else ".mkv"
+
+
+def distinct(pairs: list[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
+    """The pairs, where no two outputs are one file; else raises UsageError."""
+    double = [out for _, out in pairs if sum(out == other for _, other in pairs) > 1]
+    if double:
+        raise UsageError(f"{double[0]}: is the output of several inputs; colour them one by one, or into different folders")
+    return pairs
 
 
 def listed(folder: Path) -> list[Path]:

@@ -10,9 +10,9 @@ from vidcolor.backends import choose
 from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.job.journal import Journal
 from vidcolor.job.report import Job, Plan, Report
-from vidcolor.job.stills import check_name
+from vidcolor.job.stills import SUFFIXES, check_name
 from vidcolor.media.encoding import Request, plan_encoding
-from vidcolor.media.probe import probe
+from vidcolor.media.probe import Film, probe
 from vidcolor.media.reader import sample
 from vidcolor.media.streams import StreamPlan, plan_streams
 from vidcolor.networks import find
@@ -25,21 +25,24 @@ def plan(job: Job) -> Plan:
 
     Raises InputError, OutputError, UsageError or DeviceError with the reason why it cannot be done.
     """
+    check_words(job)
     check_paths(job)
     film = probe(job.input)
+    check_kinds(job, film)
     samples = sample(film)
     if not samples:
         raise InputError(f"{job.input}: no frame could be decoded; is the file complete?")
     verdict = judge(samples)
     notes = list(film.notes)
-    if verdict.kind == "colour" and not (job.recolor or job.only_grey):
-        raise InputError(f"{job.input}: already in colour; use --recolor to colour it anew or --only-grey for its grey shots alone")
+    if verdict.kind == "colour" and not (job.recolor or (job.only_grey and not film.still)):
+        parts = "" if film.still else " or --only-grey for its grey shots alone"
+        raise InputError(f"{job.input}: already in colour; use --recolor to colour it anew{parts}")
     if verdict.kind == "tint":
-        notes.append("The film is tinted; the tint is replaced by colour.")
-    if film.still:
-        check_name(str(job.out), job.out.suffix)
+        notes.append("tinted: the tint is replaced by colour")
+    if film.still and (idle := [word for word, given in for_films(job).items() if given]):
+        notes.append(f"{' '.join(idle)}: for films; {job.input.name} is a picture")
     if film.layout.fields != "progressive" and not job.deinterlace:
-        notes.append("Interlaced: stays interlaced, colour is made per field (--deinterlace makes it progressive).")
+        notes.append("interlaced: stays so, colour is made per field (--deinterlace makes it progressive)")
     seen = dataclasses.replace(film, layout=dataclasses.replace(film.layout, fields="progressive")) if job.deinterlace else film
     encoding, streams = None, StreamPlan(())
     if not film.still:
@@ -50,6 +53,42 @@ def plan(job: Job) -> Plan:
     backend, why = choose(job.device)
     box = find_box(samples)
     return Plan(job, seen, verdict, box, encoding, streams, network, backend.name, why, tuple(notes))
+
+
+def check_words(job: Job) -> None:
+    """Options that contradict each other."""
+    if job.end is not None and job.end <= (job.start or 0):
+        raise UsageError(f"--end {float(job.end):g}: must be later than {f'--start {float(job.start):g}' if job.start else '0'}")
+    if job.recolor and job.only_grey:
+        raise UsageError("--recolor and --only-grey exclude each other: all shots anew, or the grey ones alone")
+
+
+def check_kinds(job: Job, film: Film) -> None:
+    """A film becomes a film, a picture a picture; and the asked-for part lies inside the film."""
+    if film.still:
+        check_name(str(job.out), job.out.suffix)
+    elif job.out.suffix.lower() in SUFFIXES:
+        raise UsageError(f"{job.out}: is the name of a picture, but {job.input.name} is a film; use .mp4 or .mkv")
+    elif not job.out.suffix:
+        raise UsageError(f"{job.out}: the end of the name says what is written; add .mp4 or .mkv")
+    length = max((end for end in (film.duration, film.declared) if end is not None), default=None)
+    if job.start is not None and length is not None and job.start >= length and not film.still:
+        raise UsageError(f"--start {float(job.start):g}: {job.input.name} lasts {float(length):.1f} s")
+
+
+def for_films(job: Job) -> dict[str, bool]:
+    """Options that do nothing to a picture, and whether they were given."""
+    return {
+        "--codec": job.codec is not None,
+        "--crf": job.crf is not None,
+        "--preset": job.preset is not None,
+        "--pix-fmt": job.pix_fmt is not None,
+        "--lossless": job.lossless,
+        "--start": job.start is not None,
+        "--end": job.end is not None,
+        "--deinterlace": job.deinterlace,
+        "--only-grey": job.only_grey,
+    }
 
 
 def check_paths(job: Job) -> None:

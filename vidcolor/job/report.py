@@ -58,6 +58,16 @@ class Plan:
     why: str
     notes: tuple[str, ...]
 
+    @property
+    def frames(self) -> int | None:
+        """About how many frames the asked-for part has; None where the film does not say."""
+        film, job = self.film, self.job
+        if not film.frames or not film.duration:
+            return film.frames
+        begin = min(job.start or Fraction(0), film.duration)
+        finish = film.duration if job.end is None else min(job.end, film.duration)
+        return max(1, round(film.frames * (finish - begin) / film.duration))
+
     def as_dict(self) -> dict[str, Any]:
         film, job = self.film, self.job
         return {
@@ -65,9 +75,11 @@ class Plan:
             "output": str(job.out),
             "video": f"{film.video.codec} {film.layout.width}x{film.layout.height} {film.pix_fmt}",
             "duration": float(film.duration) if film.duration is not None else None,
-            "frames": film.frames,
+            "frames": self.frames,
             "kind": self.verdict.kind,
+            "still": film.still,
             "picture": list(self.box),
+            "borders": self.box != (0, 0, film.layout.width, film.layout.height),
             "encoder": f"{self.encoding.codec} {self.encoding.pix_fmt}" if self.encoding else "a picture",
             "container": self.encoding.container if self.encoding else job.out.suffix,
             "copied": [describe(s) for s in self.streams.copied],

@@ -41,6 +41,8 @@ def run(plan: Plan, listen: Listener = lambda event: None) -> Report:
     report.dropped = [f"{describe(s)}: {reason}" for s, reason in plan.streams.dropped]
     if plan.encoding is None:
         stills.color_picture(plan, report)
+        for text in report.notes[len(plan.notes) :]:
+            listen({"event": "note", "text": text})
     else:
         with Journal(job.out) as journal, resumable(plan, journal):
             film(plan, journal, report, listen, begun)

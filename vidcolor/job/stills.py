@@ -40,7 +40,7 @@ def color_picture(plan: Plan, report: Report) -> None:
         session.close()
     part = job.out.with_name(job.out.name + ".part")
     try:
-        report.notes += [*extras.notes, *pictures.write_picture(part, out, extras, format=SUFFIXES[job.out.suffix.lower()])]
+        report.notes += pictures.write_picture(part, out, extras, format=SUFFIXES[job.out.suffix.lower()])
         report.size = publish(part, job)
     finally:
         part.unlink(missing_ok=True)

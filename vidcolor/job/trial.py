@@ -73,12 +73,12 @@ def write_sheet(path: Path, sheet: Rgb) -> None:
 
 def estimate(plan: Plan) -> float | None:
     """About how many seconds the run will take, from a few frames that are coloured and encoded for it; None if the length is unknown."""
-    if plan.film.frames is None or plan.encoding is None:
+    if plan.frames is None or plan.encoding is None:
         return None
     view = view_of(plan.film, plan.box, plan.network)
     session = load_session(plan)
     fuse = Fuse(plan.encoding.layout)
-    with tempfile.TemporaryDirectory() as folder, Reader(plan.film, threads=plan.job.threads) as reader:
+    with tempfile.TemporaryDirectory() as folder, _reader(plan) as reader:
         writer = SegmentWriter(Path(folder) / "trial.seg", plan.film, plan.encoding)
         trial = itertools.islice(iter(reader), ESTIMATED + 1)
         stage = Colorize(session, dial(plan.network, plan.job.vividness), steady=Steady() if plan.job.steady == "causal" else None)
@@ -92,4 +92,9 @@ def estimate(plan: Plan) -> float | None:
         writer.close()
         spent = time.monotonic() - begun
     session.close()
-    return round(spent / max(1, done - 1) * plan.film.frames, 1)
+    return round(spent / max(1, done - 1) * plan.frames, 1)
+
+
+def _reader(plan: Plan) -> Reader:
+    job = plan.job
+    return Reader(plan.film, threads=job.threads, start=job.start, end=job.end, deinterlace=job.deinterlace)
