@@ -1,3 +1,17 @@
-from vidcolor.cli import main
+"""Starts the command. Importing it takes half a second, in which Ctrl-C must not give a traceback."""
 
-main()
+import sys
+
+
+def main() -> None:
+    try:
+        from vidcolor import cli
+
+        cli.main()
+    except KeyboardInterrupt:
+        sys.stderr.write("vidcolor: stopped\n")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vidcolor import __version__
-from vidcolor.errors import UsageError, VidcolorError
+from vidcolor.errors import InterruptedRunError, UsageError, VidcolorError
 
 PLAIN: dict[str, Any] = {
     "add_completion": False,
@@ -27,7 +27,7 @@ PLAIN: dict[str, Any] = {
 }
 app = typer.Typer(**PLAIN)
 others = typer.Typer(**PLAIN)
-out, err = Console(soft_wrap=True, highlight=False), Console(stderr=True, soft_wrap=True, highlight=False)
+out, err = Console(soft_wrap=True, highlight=False, emoji=False), Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
 OTHER_WORDS = "Other words: vidcolor networks · vidcolor doctor [--gpu]"
 
@@ -45,6 +45,13 @@ def seconds(text: str | None) -> Fraction | None:
     return sum((part * 60**place for place, part in enumerate(reversed(parts))), Fraction(0))
 
 
+def named(text: str) -> Path:
+    """A path that was named: an empty word would stand for the whole working folder."""
+    if not text:
+        raise typer.BadParameter("the name is empty")
+    return Path(text)
+
+
 def version(asked: bool) -> None:
     if asked:
         out.print(f"vidcolor {__version__}")
@@ -53,7 +60,7 @@ def version(asked: bool) -> None:
 
 @app.command(epilog=OTHER_WORDS)
 def color(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Films, pictures, or a folder of them.")],
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Films, pictures, or a folder of them.", parser=named)],
     output: Annotated[
         str | None,
         typer.Option("-o", "--output", help="File, or folder for several inputs; without it name.color.ext beside each input."),
@@ -89,8 +96,6 @@ def color(
 
     vidcolor film.mp4 -o out.mp4
     """
-    from vidcolor import job
-
     common = {
         "vividness": vividness, "network": network, "device": device, "steady": steady, "codec": codec, "crf": crf, "preset": preset,
         "pix_fmt": pix_fmt, "lossless": lossless, "start": seconds(start), "end": seconds(end), "deinterlace": deinterlace,
@@ -100,10 +105,12 @@ def color(
     if steady not in ("off", "causal"):
         raise typer.BadParameter(f"--steady {steady!r}: off or causal")
     try:
+        from vidcolor import job
+
         pairs = job.expand(inputs, output)
         if preview is not None and len(pairs) > 1:
             raise UsageError(f"--preview {preview}: is one sheet, but there are {len(pairs)} inputs")
-    except VidcolorError as error:
+    except (VidcolorError, KeyboardInterrupt) as error:
         raise typer.Exit(fail(error, as_json, verbose, None)) from None
     status, failed = 0, []
     for source, target in pairs:
@@ -114,6 +121,8 @@ def color(
             failed.append(source)
             if error.status == 130:
                 break
+        except KeyboardInterrupt as error:  # before the work began: there is nothing to go on from
+            raise typer.Exit(fail(error, as_json, verbose, source)) from None
         except Exception as error:  # a fault of this program: said as such, and the rest of a batch goes on
             status = max(status, fail(error, as_json, verbose, source))
             failed.append(source)
@@ -122,8 +131,10 @@ def color(
     raise typer.Exit(status)
 
 
-def fail(error: Exception, as_json: bool, verbose: bool, source: Path | None) -> int:
+def fail(error: BaseException, as_json: bool, verbose: bool, source: Path | None) -> int:
     """One line to standard error; returns the exit status."""
+    if isinstance(error, KeyboardInterrupt):
+        error = InterruptedRunError(f"{source}: stopped" if source else "stopped")
     status = error.status if isinstance(error, VidcolorError) else 1
     text = (
         str(error)

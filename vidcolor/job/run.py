@@ -58,6 +58,7 @@ def film(plan: Plan, journal: Journal, report: Report, listen: Listener, begun: 
     elif thrown := journal.begin(header | {"box": list(plan.box)}):
         why = "their journal cannot be read" if plan.job.resume else "--resume would have gone on with them"
         listen({"event": "note", "text": f"{thrown} segments of an earlier run were thrown away: {why}"})
+    report.frames_resumed = journal.segments[-1].next_frame if journal.segments else 0
     if not journal.complete:
         try:
             encode(plan, journal, report, listen, begun)
@@ -126,7 +127,6 @@ def encode(plan: Plan, journal: Journal, report: Report, listen: Listener, begun
     assert plan.encoding is not None
     job, last = plan.job, journal.segments[-1] if journal.segments else None
     first = last.next_frame if last else 0
-    report.frames_resumed = first
     session = load_session(plan)
     report.precision = session.precision
     colorize = Colorize(session, dial(plan.network, job.vividness), batch=job.batch, steady=Steady() if job.steady == "causal" else None)
@@ -163,6 +163,8 @@ def too_short(plan: Plan, reader: Reader) -> list[str]:
         return [f"the film says it lasts {float(declared):.1f} s, but its pictures end after {float(reader.last_end):.1f} s"]
     if reader.missing > 1:
         return [f"the last {float(reader.missing):.1f} s that the file declares are not in it"]
+    if plan.film.container == "mpegts" and all(identity(plan.film.path)[1] % packet for packet in (188, 192, 204)):
+        return ["the file ends in the middle of a packet: it was cut short"]
     return []
 
 

@@ -181,7 +181,12 @@ def _film(path: Path, container: InputContainer, stream: VideoStream, frame: av.
     matroska = container.format.name.startswith("matroska")
     if declared and matroska:  # its header tells the time of the end, not a length
         declared -= start
-    duration = (_tagged_end(stream, begin) if matroska else stream.duration and seekable and stream.duration * time_base) or declared
+    if container.format.name == "avi" and stream.frames:  # of a file that is cut short FFmpeg guesses a duration by its size
+        duration: Fraction | None = stream.frames * time_base
+    elif matroska:
+        duration = _tagged_end(stream, begin) or declared
+    else:
+        duration = (stream.duration * time_base if stream.duration and seekable else None) or declared
     rate = exact(stream.average_rate) or exact(stream.guessed_rate)
     frames = stream.frames or (round(duration * rate) if duration and rate else None)
     matrix = seen.get(Type.DISPLAYMATRIX)

@@ -109,7 +109,7 @@ def assemble(
 def _open_target(out: Path, container: str, options: dict[str, str]) -> OutputContainer:
     """Tags that are no UTF-8 go out as they came in, byte for byte (PyAV 19 does that without being told)."""
     errors: dict[str, Any] = {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
-    return cast(OutputContainer, av.open(str(out), "w", format=container, container_options=options, **errors))
+    return cast(OutputContainer, av.open(f"file:{out}", "w", format=container, container_options=options, **errors))
 
 
 def _losses(film: Film, encoding: Encoding, source: InputContainer, copied: list[Stream]) -> list[str]:
