@@ -65,6 +65,16 @@ def test_events_are_lines_of_json(film: Path, tmp_path: Path, run: Any) -> None:
     assert "first_packet" in kinds and "segment" in kinds
 
 
+def test_errors_are_json_too(film: Path, tmp_path: Path, run: Any) -> None:
+    (tmp_path / "bad.mp4").write_bytes(b"no film")
+    status, said, events = run(film, tmp_path / "bad.mp4", "-o", f"{tmp_path}/out/", "--json")
+    assert status == 4
+    assert [json.loads(line)["status"] for line in said.splitlines()] == [0, 4]
+    assert [json.loads(line)["input"] for line in events.splitlines() if json.loads(line)["event"] == "error"] == [
+        str(tmp_path / "bad.mp4")
+    ]
+
+
 def test_a_film_in_colour_is_refused_with_the_hint(tmp_path: Path, run: Any) -> None:
     colour = make(tmp_path / "colour.mp4", size=(96, 64), colour=True)
     status, _, said = run(colour, "-o", tmp_path / "out.mp4")

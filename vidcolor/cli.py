@@ -143,9 +143,11 @@ def fail(error: BaseException, as_json: bool, verbose: bool, source: Path | None
     )
     if verbose:
         err.print("".join(traceback.format_exception(error)), markup=False)
-    err.print(f"vidcolor: {text}", markup=False)
     if as_json:
+        print_event({"event": "error", "input": str(source) if source else None, "text": text})
         out.print(json.dumps({"input": str(source) if source else None, "status": status, "error": text}), markup=False)
+    else:
+        err.print(f"vidcolor: {text}", markup=False)
     return status
 
 
@@ -170,7 +172,7 @@ def one(asked: Any, dry_run: bool, preview: Path | None, as_json: bool) -> int:
         for note in plan.notes:
             err.print(f"note: {note}", markup=False)
         report = watched(plan)
-    for text in report.damage:
+    for text in report.damage if not as_json else ():  # the report has it
         err.print(f"vidcolor: {asked.input}: damaged input: {text}", markup=False)
     return report.status
 
@@ -270,7 +272,7 @@ def main(words: list[str] | None = None) -> None:
     asked = others if words and words[0] in ("networks", "doctor") else app
     try:
         status = asked(words, prog_name="vidcolor", standalone_mode=False)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         err.print("vidcolor: stopped")
         status = 130
     except Exception as error:

@@ -253,7 +253,7 @@ def _layout(film: Film, coder: str, pixels: PixelFormat, notes: list[str]) -> La
         return film.layout
     depth = source_depth(film)
     if coder == "dnxhd" and film.layout.matrix not in ("bt709", "bt2020"):
-        notes.append(f"DNxHR knows no {film.layout.matrix.upper()} matrix: colour is written by BT.709")
+        notes.append(f"DNxHR knows no {film.layout.matrix.upper().replace('BT', 'BT.')} matrix: colour is written by BT.709")
         film = replace(film, layout=replace(film.layout, matrix="bt709"))
     if pixels.depth > depth:
         notes.append(f"luma is shifted from {depth} to {pixels.depth} bits (exactly; no bit is lost)")
