@@ -428,3 +428,15 @@ def test_an_avi_that_is_cut_short_is_said(film: Path, out: Path, run: Any) -> No
     status, _, lines = run(film.with_name("cut.avi"), "-o", out)
     assert status == 3
     assert any("2.4 s" in line for line in lines)
+
+
+def test_damaged_sound_of_a_recording_is_left_out_and_said(film: Path, out: Path, run: Any) -> None:
+    data = bytearray(make(film.with_name("whole.ts"), size=(64, 48), frames=FRAMES, audio=["aac"]).read_bytes())
+    packets = [at for at in range(0, len(data), 188) if (data[at + 1] & 0x1F) << 8 | data[at + 2] == 0x101]  # the second track's
+    for at in packets[8:12]:
+        data[at + 20 : at + 188] = bytes(168)
+    film.with_name("bad.ts").write_bytes(data)
+    status, _, lines = run(film.with_name("bad.ts"), "-o", out)
+    assert status == 3, lines
+    assert any("damaged packet(s) of the audio" in line for line in lines)
+    assert frames(out) == FRAMES

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, cast
 
 import av
 import pytest
@@ -15,7 +17,7 @@ from av.sidedata.sidedata import Type
 from tests.media.clips import make, make_sound
 from vidcolor.errors import InputError
 from vidcolor.media import formats
-from vidcolor.media.probe import Hdr, Stream, _hdr, _mastering, exact, probe
+from vidcolor.media.probe import Hdr, Stream, _hdr, _mastering, demux, exact, probe
 from vidcolor.planes import Layout
 
 CLIPS = Path(__file__).parents[3] / "shared" / "data" / "clips"
@@ -262,3 +264,18 @@ def test_the_odd_clips_are_understood():
     assert hdr.layout.transfer == "pq" and hdr.layout.matrix == "bt2020" and hdr.hdr is not None and hdr.hdr.light
     fields = probe(CLIPS / "x_interlaced_tff_derived.mpg")
     assert fields.layout.fields == "tff" and fields.start == Fraction(27, 50)
+
+
+def test_tracks_that_come_up_after_the_file_was_opened_are_passed_over() -> None:
+    class Late:
+        """PyAV's answer to a packet of a track that it does not know."""
+
+        coming: Iterator[Any] = iter([1, 2, IndexError("list index out of range"), IndexError("again"), 3])
+
+        def demux(self, *streams: Any) -> Iterator[Any]:
+            for packet in self.coming:
+                if isinstance(packet, IndexError):
+                    raise packet
+                yield packet
+
+    assert list(demux(cast(Any, Late()))) == [1, 2, 3]

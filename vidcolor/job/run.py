@@ -182,12 +182,13 @@ def finish(plan: Plan, journal: Journal, report: Report) -> None:
     pts = [p for s in journal.segments for p in s.pts]
     paths = [journal.folder / s.file for s in journal.segments]
     try:
-        assemble(plan.film, plan.encoding, plan.streams, paths, whole, start=job.start, end=job.end, sorted_pts=pts)
+        lost = assemble(plan.film, plan.encoding, plan.streams, paths, whole, start=job.start, end=job.end, sorted_pts=pts)
         journal.publishing(whole)
         report.size = publish(whole, job)
     finally:
         whole.unlink(missing_ok=True)
     journal.remove()
+    report.damage = [*report.damage, *lost]
     report.frames, report.segments, report.shots = len(pts), len(paths), journal.segments[-1].shots
     if report.damage:
         report.status = DAMAGED_STATUS

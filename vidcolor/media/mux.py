@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
@@ -16,7 +17,7 @@ from av.stream import Disposition
 from vidcolor.errors import OutputError
 from vidcolor.media.codecs import ATTACHED_COVERS, ITUNES_TAGS, MAC_LANGUAGES, MOVIES
 from vidcolor.media.encoding import Encoding, configure
-from vidcolor.media.probe import Film, open_input
+from vidcolor.media.probe import Film, demux, open_input
 from vidcolor.media.writer import read_header, read_packets
 
 COVER_FILES = {"png": ("cover.png", "image/png"), "mjpeg": ("cover.jpg", "image/jpeg")}
@@ -88,6 +89,7 @@ class Mux:
         self.cut_out = film.start + end if end is not None else None
         first = sorted_pts[0] * film.time_base
         self.shift = first if start is not None else min(Fraction(0), first)  # players hide what lies before 0
+        self.left_out: Counter[str] = Counter()  # damaged packets of the copied streams
         headers = [read_header(path) for path in segments]
         self.extradata = {extradata for extradata, _ in headers}
         self.coded_pts = [pts for _, times in headers for pts, _ in times]
@@ -106,10 +108,18 @@ class Mux:
             while coming is not None and coming.dts * coming.time_base <= packet.dts * packet.time_base:
                 target.mux(coming)
                 coming = next(video, None)
-            target.mux(packet)
+            try:
+                target.mux(packet)
+            except (av.error.InvalidDataError, av.error.PatchWelcomeError):  # damaged: it cannot be given the target's framing
+                self.left_out[packet.stream.type] += 1
         while coming is not None:
             target.mux(coming)
             coming = next(video, None)
+
+    @property
+    def damage(self) -> list[str]:
+        """What was lost of the copied streams, in words."""
+        return [f"{count} damaged packet(s) of the {kind} were left out" for kind, count in self.left_out.items()]
 
     def _add_streams(self, source: InputContainer, target: OutputContainer) -> dict[int, Any]:
         """Output streams by the index of the source stream, in the source's order."""
@@ -235,8 +245,10 @@ def demuxed(source: InputContainer, streams: list[Any]) -> Iterator[Any]:
     """Packets of these streams, as far as they can be read: where a file is damaged, what lies beyond is tried a few times."""
     for _ in range(RETRIES):
         try:
-            yield from source.demux(*streams)
-        except av.error.InvalidDataError:
+            yield from demux(source, *streams)
+        except av.error.EOFError:
+            return
+        except av.FFmpegError:
             continue
         return
 
@@ -247,7 +259,7 @@ def read_covers(film: Film, wanted: set[int]) -> dict[int, bytes]:
     covers: dict[int, bytes] = {}
     if indexes:
         with open_input(film.path) as source:
-            for packet in source.demux([source.streams[index] for index in indexes]):
+            for packet in demux(source, [source.streams[index] for index in indexes]):
                 if packet.size:
                     covers.setdefault(packet.stream.index, bytes(packet))
                 if len(covers) == len(indexes):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Literal, cast
 import av
 import av.logging
 from av.container import InputContainer
+from av.packet import Packet
 from av.sidedata.sidedata import SideData, Type
 from av.video.stream import VideoStream
 
@@ -136,6 +138,16 @@ def open_input(path: Path) -> InputContainer:
     return container
 
 
+def demux(container: InputContainer, *streams: Any) -> Iterator[Packet[Any]]:
+    """As `container.demux`, but tracks that come up after the file was opened (recordings do that) are passed over: PyAV fails there."""
+    while True:
+        try:
+            yield from container.demux(*streams)
+        except IndexError:
+            continue
+        return
+
+
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
     """The track that is coloured: the first video track that is no cover picture. Raises InputError where there is none."""
     tracks = [s for s in container.streams.video if not _is_cover(s)]
@@ -153,7 +165,7 @@ def _is_cover(stream: Any) -> bool:
 def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> av.VideoFrame:
     stream.thread_type = "SLICE"  # frame threads would decode many frames to give one
     try:
-        for packet in container.demux(stream):
+        for packet in demux(container, stream):
             try:
                 for frame in packet.decode():
                     return frame

@@ -20,7 +20,7 @@ from vidcolor.errors import InputError
 from vidcolor.media import pictures
 from vidcolor.media.clock import Clock
 from vidcolor.media.formats import same_samples
-from vidcolor.media.probe import Film, exact, open_input
+from vidcolor.media.probe import Film, demux, exact, open_input
 from vidcolor.media.unpack import copied, unpack
 from vidcolor.planes import Planes
 
@@ -209,7 +209,7 @@ class Reader:
         in_a_row = 0
         while True:
             try:
-                for packet in container.demux():
+                for packet in demux(container):
                     in_a_row = 0
                     self._reached(packet)
                     if packet.stream is stream and (packet.size or packet.dts is None):
@@ -353,7 +353,7 @@ def _key_frames(film: Film, most: int, deadline: float) -> dict[int, Planes]:
 
 
 def _next_key_frame(container: InputContainer, stream: VideoStream) -> av.VideoFrame | None:
-    for packet in container.demux(stream):
+    for packet in demux(container, stream):
         if packet.is_keyframe and packet.size:
             frames = [*packet.decode(), *stream.codec_context.decode(None)]
             return frames[0] if frames else None

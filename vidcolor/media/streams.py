@@ -89,8 +89,8 @@ def assemble(
     start: Fraction | None = None,
     end: Fraction | None = None,
     sorted_pts: list[int],
-) -> None:
-    """Write `out`: the coded segments as the video stream, every stream of `plan.copied` beside it.
+) -> list[str]:
+    """Write `out`: the coded segments as the video stream, every stream of `plan.copied` beside it. Returns what of these was damaged.
 
     `sorted_pts` are the presentation times of all coded frames in the film's time base, rising; `start` and `end` are seconds from
     `film.start`, as Reader takes them. With `start` the first frame becomes time 0; every stream is clipped to the same stretch.
@@ -104,6 +104,7 @@ def assemble(
                 mux.run(source, target)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise OutputError(f"{out}: cannot be written: {reason(error)}") from error
+    return mux.damage
 
 
 def _open_target(out: Path, container: str, options: dict[str, str]) -> OutputContainer:
@@ -145,7 +146,7 @@ def _inside_pictures(source: InputContainer, film: Film) -> list[str]:
         frames = cast(Iterator[Any], source.decode(source.streams[film.video.index]))
         for frame in islice(frames, 3):
             found |= {IN_PICTURES[piece.type] for piece in side_data(frame) if piece.type in IN_PICTURES}
-    except (av.FFmpegError, ValueError):  # damage is Reader's to tell; ValueError is a kind that PyAV does not know
+    except (av.FFmpegError, ValueError, IndexError):  # damage is Reader's to tell; ValueError is a kind that PyAV does not know
         return []
     return [f"{what} will be lost: they cannot be given to a new encoder" for what in sorted(found)]
 
