@@ -65,6 +65,24 @@ def test_steadiness_is_reset_at_each_shot_and_its_hints_reach_the_network() -> N
     assert all(f.work.chroma is not None and not f.work.chroma.any() for f in out)
 
 
+def test_steadiness_is_reset_where_the_first_frames_of_a_shot_were_kept() -> None:
+    class Note:
+        resets = 0
+
+        def reset(self) -> None:
+            self.resets += 1
+
+        def propose(self, frame: Frame) -> Floats | None:
+            return None
+
+        def accept(self, frame: Frame, chroma: Floats, confidence: Floats) -> Floats:
+            return chroma
+
+    steady = Note()
+    list(Colorize(Echo(), Setting(1, 0, 1), batch=2, steady=steady).run(frames([0, 0, 1, 1, 1, 1], keep=(2, 3, 4))))
+    assert steady.resets == 2
+
+
 def test_the_dial_is_linear_between_its_three_positions() -> None:
     assert turn_dial(DIAL, 0) == DIAL[0]
     assert turn_dial(DIAL, 1) == DIAL[1]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vidcolor.frames import Frame, Work
-from vidcolor.planes import Box, Layout, Planes
+from vidcolor.planes import Box, Layout, Planes, shrink
 from vidcolor.stages.tint import OnlyGrey, is_grey, judge
 
 CLIPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "clips"
@@ -76,10 +76,43 @@ def test_without_samples_it_refuses() -> None:
 
 
 def test_only_grey_keeps_colour_shots_by_their_first_frame() -> None:
-    work = Work(np.zeros((32, 64), np.float32), Box(0, 0, 128, 72))
+    work = Work(np.full((32, 64), 0.5, np.float32), Box(0, 0, 128, 72))
     kinds = ["grey", "colour", "colour", "grey", "sepia"]
     frames = [Frame(i, i, frame(kind, i), work, shot=shot) for i, (kind, shot) in enumerate(zip(kinds, [0, 0, 1, 1, 2], strict=True))]
     assert [out.keep for out in OnlyGrey().run(frames)] == [False, False, True, True, False]
+
+
+def test_only_grey_sees_a_colour_shot_that_fades_in_from_black_without_a_cut() -> None:
+    whole = {kind: frame(kind) for kind in ("grey", "colour")}
+    neutral = whole["grey"].layout.chroma_codes[0]
+
+    def faded(kind: str, gain: float) -> Planes:
+        planes = whole[kind]
+        black = planes.layout.luma_codes[0]
+        y, cb, cr = (
+            np.round((plane.astype(float) - level) * gain + level).astype(np.uint8)
+            for plane, level in ((planes.y, black), (planes.cb, neutral), (planes.cr, neutral))
+        )
+        return Planes(y, cb, cr, planes.layout)
+
+    story = [
+        ("grey", 1),
+        ("grey", 0.1),
+        ("grey", 0),
+        ("colour", 0),
+        ("colour", 0.2),
+        ("colour", 1),
+        ("colour", 0),
+        ("grey", 0),
+        ("grey", 1),
+    ]
+    made = [faded(kind, gain) for kind, gain in story]
+    size = Box(0, 0, 128, 72)
+    frames = [Frame(i, i, planes, Work(shrink(planes, size, (32, 64)), size)) for i, planes in enumerate(made)]
+    kept = [out.keep for out in OnlyGrey().run(frames)]
+    assert kept[:3] == [False] * 3
+    assert kept[4:6] == [True] * 2
+    assert kept[8] is False
 
 
 @pytest.mark.parametrize("clip", sorted(path.name for path in CLIPS.glob("[bc]*_*")))

@@ -67,6 +67,7 @@ class Colorize:
     def __init__(self, session: Session, setting: Setting, *, batch: int = 1, steady: Steadiness | None = None) -> None:
         self.session, self.setting, self.batch, self.steady = session, setting, batch, steady
         self.colored = 0
+        self._shot: int | None = None
 
     @property
     def held(self) -> int:
@@ -106,8 +107,9 @@ class Colorize:
 
     def _hints(self, frame: Frame) -> Floats:
         if self.steady:
-            if frame.place == 0:
+            if frame.shot != self._shot:  # its first frames may have been kept
                 self.steady.reset()
+                self._shot = frame.shot
             frame.work.hints = self.steady.propose(frame)
         given = frame.work.hints
         return np.zeros((3, *frame.work.luma.shape), np.float32) if given is None else given

@@ -22,6 +22,8 @@ NARROW = 0.0055
 """Spread of chroma about a curve of luma (root mean square) that is a tint: sepia after JPEG 0.003 to 0.005, dull film from 0.007."""
 SHARE = 0.25
 """Share of frames with colours of their own from which on a film is in colour."""
+DARK = 0.25
+"""Luma of a frame (95th percentile) below which its colours may be too faint to be told from none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +56,26 @@ def is_grey(planes: Planes) -> bool:
 
 
 class OnlyGrey:
-    """Marks every frame of a shot `keep` when the first frame of the shot is in colour."""
+    """Marks the frames of a shot `keep` when its first frame that can be judged is in colour.
+
+    A fade leads through black, often without a cut, and a black frame looks grey: after frames that are dark the judgement is made
+    anew, and while they are dark a frame with colours of its own is kept.
+    """
 
     held = 0
 
     def run(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Pass frames on with `keep` set."""
-        shot, keep = None, False
+        shot, keep, judged = None, False, False
         for frame in frames:
             if frame.shot != shot:
-                shot, keep = frame.shot, not is_grey(frame.source)
+                shot, keep, judged = frame.shot, False, False
+            dark = float(np.quantile(frame.work.luma[::8, ::8], 0.95)) < DARK
+            if dark:
+                keep = keep or not is_grey(frame.source)
+            elif not judged:
+                keep = not is_grey(frame.source)
+            judged = not dark
             frame.keep = keep
             yield frame
 
