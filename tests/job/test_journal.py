@@ -150,6 +150,17 @@ def test_a_film_that_just_got_its_name_is_known_again(tmp_path: Path) -> None:
         assert not journal.published(out)
 
 
+def test_the_journal_is_cleared_away_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun(tmp_path / "o.mp4", 2)
+    order: list[str] = []
+    unlink = Path.unlink
+    with Journal(tmp_path / "o.mp4") as journal, monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", lambda self, **words: (order.append(self.name), unlink(self, **words))[1])
+        journal.remove()
+    assert len(order) == 4
+    assert order[-2:] == ["journal.jsonl", "lock"]
+
+
 def test_what_others_put_into_the_folder_stays(tmp_path: Path) -> None:
     out = tmp_path / "o.mp4"
     (tmp_path / "o.mp4.part" / "holiday").mkdir(parents=True)

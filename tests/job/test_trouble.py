@@ -6,81 +6,21 @@ import errno
 import importlib
 import json
 import shutil
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 import pytest
 
+from tests.job.films import FRAMES, SAFE, Shade, files, frames
 from tests.media.clips import make
-from vidcolor import cli
-from vidcolor.backends.base import Arrays
 from vidcolor.errors import DeviceError
 from vidcolor.job import journal as journals
 from vidcolor.job import segments
 from vidcolor.media.reader import Reader
 
-planning, running = (
-    importlib.import_module(f"vidcolor.job.{name}") for name in ("plan", "run")
-)  # the package holds functions of these names
-FRAMES, SAFE = 40, 25  # in the film, and at the end of its first segment of a second
-
-
-class Shade:
-    """A network's stand-in that colours by luma alone; `trouble` is called with the number of frames so far."""
-
-    precision = "f32"
-    trouble: Callable[[int], None] = staticmethod(lambda seen: None)
-
-    def __init__(self) -> None:
-        self.seen = 0
-
-    def run(self, inputs: Arrays) -> dict[str, Any]:
-        self.seen += len(inputs["luma"])
-        self.trouble(self.seen)
-        chroma = (inputs["luma"][:, :, ::4, ::4] - np.float32(0.5)) * np.float32(0.2)
-        return {"chroma": np.concatenate([chroma, -chroma], 1), "confidence": np.ones_like(chroma)}
-
-    def close(self) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("source") / "film.mkv", size=(64, 48), frames=FRAMES, audio=["aac"])
-
-
-@pytest.fixture
-def film(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A film of two segments of a second, coloured by Shade."""
-    monkeypatch.setattr(segments, "SHORTEST", 1)
-    monkeypatch.setattr(segments, "LONGEST", 1)
-    monkeypatch.setattr(running, "load_session", lambda plan: Shade())
-    (tmp_path / "in").mkdir()
-    (tmp_path / "out").mkdir()
-    return Path(shutil.copy2(source, tmp_path / "in" / "film.mkv"))
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out" / "o.mkv"
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs the command in this process: (status, standard output, lines of standard error that are no notes)."""
-
-    def command(*words: object) -> tuple[int, str, list[str]]:
-        with pytest.raises(SystemExit) as end:
-            cli.main(["--steady", "off", *map(str, words)])
-        said = capsys.readouterr()
-        assert not [t.name for t in threading.enumerate() if t.name.startswith("vidcolor-")], "every worker has ended"
-        return int(end.value.code or 0), said.out, [line for line in said.err.splitlines() if not line.startswith(("note:", "{"))]
-
-    return command
+planning, running = (importlib.import_module(f"vidcolor.job.{name}") for name in ("plan", "run"))  # the package holds their functions
 
 
 def raising(error: BaseException, at: int) -> Callable[[int], None]:
@@ -89,15 +29,6 @@ def raising(error: BaseException, at: int) -> Callable[[int], None]:
             raise error
 
     return trouble
-
-
-def frames(path: Path) -> int:
-    with av.open(f"file:{path}") as box:
-        return sum(1 for _ in box.decode(video=0))
-
-
-def files(folder: Path) -> list[str]:
-    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.name != "lock")
 
 
 @pytest.mark.parametrize("at", [1, 30], ids=["at once", "mid-film"])
@@ -313,11 +244,12 @@ def test_what_does_not_matter_to_the_frames_may_differ(
     assert json.loads(said)["frames_resumed"] == SAFE
 
 
+@pytest.mark.parametrize("cleared", [0, 9], ids=["while clearing up", "before"])
 def test_a_run_that_died_right_after_naming_its_output_is_cleared_up(
-    film: Path, out: Path, run: Any, monkeypatch: pytest.MonkeyPatch
+    film: Path, out: Path, run: Any, monkeypatch: pytest.MonkeyPatch, cleared: int
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(journals.Journal, "remove", lambda self: None)
+        patched.setattr(journals.Journal, "remove", lambda self: self.segment_path(cleared).unlink(missing_ok=True))
         assert run(film, "-o", out)[0] == 0
     assert "o.mkv.part/journal.jsonl" in files(out.parent)
     before = out.read_bytes()
@@ -358,85 +290,3 @@ def test_an_error_in_the_middle_of_a_batch_keeps_json_one_line_a_film(film: Path
     status, said, _ = run(film.parent, "-o", f"{out.parent}/", "--json")
     assert status == 4
     assert [json.loads(line)["status"] for line in said.splitlines()] == [0, 4, 0]
-
-
-def test_a_film_whose_size_changes_leaves_nothing_that_is_of_no_use(
-    film: Path, out: Path, run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    small, large = (make(film.with_name(f"{width}.ts"), size=(width, 48), frames=FRAMES) for width in (64, 96))
-    film.with_name("both.ts").write_bytes(small.read_bytes() + large.read_bytes())
-    status, _, (line,) = run(film.with_name("both.ts"), "-o", out)
-    assert status == 4
-    assert "size changes" in line
-    assert files(out.parent) == []
-
-
-def test_one_frame_is_a_film(film: Path, out: Path, run: Any) -> None:
-    one = make(film.with_name("one.mkv"), size=(64, 48), frames=1)
-    status, said, _ = run(one, "-o", out, "--json")
-    assert (status, json.loads(said)["frames"], json.loads(said)["shots"], frames(out)) == (0, 1, 1, 1)
-
-
-def test_a_transport_stream_that_is_cut_short_is_said(film: Path, out: Path, run: Any) -> None:
-    whole = make(film.with_name("whole.ts"), size=(64, 48), frames=FRAMES).read_bytes()
-    film.with_name("cut.ts").write_bytes(whole[: len(whole) // 2 // 188 * 188 + 40])
-    assert run(film.with_name("whole.ts"), "-o", out.with_name("w.mkv"))[0] == 0
-    assert run(film.with_name("cut.ts"), "-o", out)[0] == 3
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["a:b.mp4", "http:x.mkv", "%03d.mp4", "-dash.mkv", "with  space 'q' $x [red]x :smile:.mkv", "ünï日本.mkv", "b\udcffad.mkv"],
-)
-def test_odd_names_come_out_as_they_are_written(film: Path, out: Path, run: Any, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.chdir(out.parent)
-    shutil.copy2(film, name)
-    status, said, lines = run("--json", "--", name)
-    assert (status, lines) == (0, [])
-    report = json.loads(said)
-    assert report["input"] == name
-    assert frames(Path(report["output"])) == FRAMES
-    assert len(files(out.parent)) == 2
-
-
-@pytest.mark.parametrize("which", ["input", "output"])
-def test_names_that_are_too_long_are_said(film: Path, out: Path, run: Any, which: str) -> None:
-    long = out.with_name("x" * 300 + ".mkv")
-    status, _, (line,) = run(long, "-o", out) if which == "input" else run(film, "-o", long)
-    assert status == (4 if which == "input" else 5)
-    assert "too long" in line
-    assert run(film, "-o", out.with_name("x" * 251 + ".mkv"))[0] == 5  # no room for ".part"
-    assert files(out.parent) == []
-
-
-def test_an_empty_word_is_not_the_working_folder(film: Path, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(film.parent)
-    assert run("")[0] == 2
-    assert files(film.parent) == ["film.mkv"]
-
-
-def test_a_url_is_refused_with_what_to_do(out: Path, run: Any) -> None:
-    status, _, (line,) = run("https://example.org/film.mkv", "-o", out)
-    assert status == 4
-    assert "download it first" in line
-
-
-def test_an_avi_that_is_cut_short_is_said(film: Path, out: Path, run: Any) -> None:
-    whole = make(film.with_name("whole.avi"), codec="mpeg4", size=(64, 48), frames=60).read_bytes()
-    film.with_name("cut.avi").write_bytes(whole[: len(whole) * 2 // 3])
-    assert run(film.with_name("whole.avi"), "-o", out.with_name("w.mkv"))[0] == 0
-    status, _, lines = run(film.with_name("cut.avi"), "-o", out)
-    assert status == 3
-    assert any("2.4 s" in line for line in lines)
-
-
-def test_damaged_sound_of_a_recording_is_left_out_and_said(film: Path, out: Path, run: Any) -> None:
-    data = bytearray(make(film.with_name("whole.ts"), size=(64, 48), frames=FRAMES, audio=["aac"]).read_bytes())
-    packets = [at for at in range(0, len(data), 188) if (data[at + 1] & 0x1F) << 8 | data[at + 2] == 0x101]  # the second track's
-    for at in packets[8:12]:
-        data[at + 20 : at + 188] = bytes(168)
-    film.with_name("bad.ts").write_bytes(data)
-    status, _, lines = run(film.with_name("bad.ts"), "-o", out)
-    assert status == 3, lines
-    assert any("damaged packet(s) of the audio" in line for line in lines)
-    assert frames(out) == FRAMES

@@ -20,8 +20,8 @@ from filelock import FileLock, Timeout
 
 from vidcolor.errors import OutputError, UsageError
 
-OWN = ("journal.jsonl", "journal.new", "*.seg", "*.seg.part", "whole.*")
-"""What a run writes into its folder; nothing else in there is ever removed."""
+OWN = ("journal.new", "*.seg", "*.seg.part", "whole.*", "journal.jsonl")
+"""What a run writes into its folder, in the order in which it is removed; nothing else in there ever is."""
 
 
 @dataclass(frozen=True, slots=True)
