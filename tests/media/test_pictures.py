@@ -115,6 +115,13 @@ def test_a_grey_jpeg_is_one_plane(tmp_path):
     assert planes.layout.chroma == "400" and planes.layout.full_range
 
 
+def test_a_lossless_webp_stays_lossless(tmp_path):
+    image = rgb_image()
+    planes, extras = read_picture(save(tmp_path / "a.webp", image, cv2.IMWRITE_WEBP_QUALITY, 101))
+    write_picture(tmp_path / "b.webp", planes, extras)
+    assert np.array_equal(cv2.imread(str(tmp_path / "b.webp")), image)
+
+
 def test_a_grey_jpeg_that_gets_colour_keeps_its_luma(tmp_path):
     """Within a level and the loss of the codec: JFIF knows BT.601 alone, for the grey picture as for the coloured one."""
     planes, extras = read_picture(save(tmp_path / "a.jpg", cv2.GaussianBlur(grey_image(size=(64, 64)), (0, 0), 4)))

@@ -19,6 +19,7 @@ from vidcolor.planes import Layout, Planes
 _DECODERS = {"jpeg": "mjpeg", "png": "png", "webp": "webp", "bmp": "bmp"}
 _HEAD = 65536  # bytes in which an animated PNG says so
 _ADOBE_DEFLATE = 8  # TIFF compression; older OpenCV has no name for it
+_LOSSLESS = 101  # WebP quality that OpenCV takes for lossless
 _ROTATIONS = {3: 180, 4: 180, 5: 270, 6: 270, 7: 90, 8: 90}
 
 
@@ -138,15 +139,17 @@ def _tiff(path: Path, data: bytes) -> tuple[Planes, str, int, bool]:
 def write_picture(path: Path, planes: Planes, extras: PictureExtras, quality: int = 95, format: PictureFormat | None = None) -> list[str]:
     """Write 4:4:4 or grey planes under exactly this path, in `format` or, without one, in that of the source.
 
-    16 bit where source and format have it (PNG, TIFF). `quality` 1 to 100 is that of JPEG and WebP, JPEG is 4:4:4. Returns notes on
+    16 bit where source and format have it (PNG, TIFF). `quality` 1 to 100 is that of JPEG and WebP; JPEG is 4:4:4, and a WebP made of
+    a lossless one is lossless. Returns notes on
     what the format could not hold. Raises OutputError when the file cannot be written, ValueError for subsampled planes.
     """
     kind = format or extras.format
     depth = 16 if extras.depth > 8 and kind in ("png", "tiff") else 8
     rgb = to_rgb(planes, depth)
+    lossless = extras.format == kind and describe(extras.pix_fmt).rgb  # lossy WebP is YUV
     settings = {
         "jpeg": [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444],
-        "webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
+        "webp": [cv2.IMWRITE_WEBP_QUALITY, _LOSSLESS if lossless else quality],
         "tiff": [cv2.IMWRITE_TIFF_COMPRESSION, _ADOBE_DEFLATE],
     }
     suffix = {"jpeg": ".jpg", "tiff": ".tif"}.get(kind, f".{kind}")
