@@ -31,7 +31,7 @@ class View(NamedTuple):
 
 
 def view_of(film: Film, box: Box, network: Network) -> View:
-    """The view that a person has: upright and in the displayed proportions. Networks know no people who stand on a wall."""
+    """The view that a person has: upright and in the displayed proportions, as training photos are."""
     width, height = max(1, round(box.width * film.sample_aspect)), box.height
     turns = round(film.rotation / 90) % 4
     shown = Box(0, 0, height, width) if turns % 2 else Box(0, 0, width, height)
