@@ -150,6 +150,8 @@ class Run:
     def adversarial_step(self, part: float) -> dict[str, Tensor]:
         assert self.critic is not None
         luma, hints, index, weight, again = self.next_batch()
+        for group in self.optimisers[0].param_groups:  # what a high rate adds in noise, a falling one takes back
+            group["lr"] = self.rate * (1 - 0.95 * part)
         with torch.autocast("cpu", torch.bfloat16):
             logits = self.network(luma, hints).float()
         temperature = float(np.random.default_rng(int(self.seen["step"])).choice([0.6, 0.8, 1.0]))
