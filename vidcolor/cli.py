@@ -111,7 +111,7 @@ def color(
         if preview is not None and len(pairs) > 1:
             raise UsageError(f"--preview {preview}: is one sheet, but there are {len(pairs)} inputs")
     except (VidcolorError, KeyboardInterrupt) as error:
-        raise typer.Exit(fail(error, as_json, verbose, None)) from None
+        sys.exit(fail(error, as_json, verbose, None))
     status, failed = 0, []
     for source, target in pairs:
         try:
@@ -122,13 +122,13 @@ def color(
             if error.status == 130:
                 break
         except KeyboardInterrupt as error:  # before the work began: there is nothing to go on from
-            raise typer.Exit(fail(error, as_json, verbose, source)) from None
+            sys.exit(fail(error, as_json, verbose, source))
         except Exception as error:  # a fault of this program: said as such, and the rest of a batch goes on
             status = max(status, fail(error, as_json, verbose, source))
             failed.append(source)
     if failed and len(pairs) > 1 and not as_json:
         err.print(f"{len(failed)} of {len(pairs)} failed: " + ", ".join(map(str, failed)), markup=False)
-    raise typer.Exit(status)
+    sys.exit(status)
 
 
 def fail(error: BaseException, as_json: bool, verbose: bool, source: Path | None) -> int:
@@ -273,11 +273,12 @@ def main(words: list[str] | None = None) -> None:
     try:
         status = asked(words, prog_name="vidcolor", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        err.print("vidcolor: stopped")
-        status = 130
+        status = InterruptedRunError.status
     except Exception as error:
         if not hasattr(error, "format_message"):  # typer's and click's own, whichever of them reads the words
             raise
         err.print(f"vidcolor: {error.format_message()} (vidcolor --help tells all options)", markup=False)
         status = UsageError.status
+    if status == InterruptedRunError.status:  # typer turns Ctrl-C into this status without a word; what was said ends by sys.exit
+        err.print("vidcolor: stopped")
     sys.exit(status or 0)

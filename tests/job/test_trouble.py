@@ -153,6 +153,15 @@ def test_ctrl_c_before_the_work_is_one_line(film: Path, out: Path, run: Any, mon
     assert files(out.parent) == []
 
 
+def test_ctrl_c_while_words_are_read_is_one_line(film: Path, out: Path, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vidcolor.cli.seconds", stop)
+    status, _, lines = run(film, "-o", out)
+    assert (status, lines) == (130, ["vidcolor: stopped"])
+
+
 def test_an_output_that_comes_up_meanwhile_is_not_touched(film: Path, out: Path, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(Shade, "trouble", staticmethod(lambda seen: out.write_bytes(b"precious")))

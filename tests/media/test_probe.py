@@ -279,3 +279,14 @@ def test_tracks_that_come_up_after_the_file_was_opened_are_passed_over() -> None
                 yield packet
 
     assert list(demux(cast(Any, Late()))) == [1, 2, 3]
+
+
+def test_a_file_that_may_not_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, *words: Any, **more: Any) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    film = make(tmp_path / "film.mp4")
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(InputError, match=r"film\.mp4: cannot be read \(Permission denied\)"):
+        probe(film)

@@ -114,7 +114,11 @@ def probe(path: Path) -> Film:
         raise InputError(f"{path}: is a folder, not a film")
     if not path.is_file():
         raise InputError(f"{path}: is not a regular file; save it to a file first")
-    if pictures.is_picture(path):
+    try:
+        picture = pictures.is_picture(path)
+    except OSError as trouble:
+        raise InputError(f"{path}: cannot be read ({trouble.strerror})") from trouble
+    if picture:
         return _still(path)
     with open_input(path) as container:
         stream = video_stream(container, path)
