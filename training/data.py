@@ -160,6 +160,26 @@ def carried(cb: Array, cr: Array, rng: np.random.Generator) -> Array:
     return np.stack([*planes, kept * rng.uniform(0.3, 1)]).astype(np.float32)
 
 
+def leader(side: int, rng: np.random.Generator) -> Picture:
+    """What has no colour in any film: leaders, title cards, fades. A flat or shaded grey, often with letters or blocks.
+
+    Without them a network that knows photos alone takes every smooth grey for sky.
+    """
+    start, end = rng.uniform(0, 255, 2)
+    y, x = np.mgrid[0 : 1 : side * 1j, 0 : 1 : side * 1j]
+    angle, shaded = rng.uniform(0, 2 * np.pi), rng.random() < 0.5
+    grey = start + (end - start) * (np.cos(angle) * x + np.sin(angle) * y) * 0.4 * shaded
+    card = np.ascontiguousarray(np.clip(grey, 0, 255).astype(np.uint8))
+    for _ in range(int(rng.integers(0, 4))):
+        place, ink = (int(rng.integers(0, side)), int(rng.integers(0, side))), int(rng.integers(0, 256))
+        if rng.random() < 0.6:
+            text = "".join(chr(code) for code in rng.integers(65, 91, int(rng.integers(2, 8))))
+            cv2.putText(card, text, (place[0] // 2, place[1]), int(rng.integers(0, 4)), rng.uniform(0.5, 1.5), ink, int(rng.integers(1, 4)))
+        else:
+            cv2.rectangle(card, place, (int(rng.integers(0, side)), int(rng.integers(0, side))), ink, -1)
+    return np.repeat(card[..., None], 3, 2)
+
+
 @dataclass(frozen=True)
 class Sample:
     """Settings of one kind of sample."""
@@ -167,6 +187,7 @@ class Sample:
     crop: int = 128
     pairs: bool = False  # also give the same crop with fresh grain and a shift of up to 2 px, for the consistency loss
     hint_rate: float = 0.6  # part of the samples with hints
+    leader_rate: float = 0.02  # part of the samples that are grey leaders and title cards
 
 
 class Crops(IterableDataset[tuple[Array, ...]]):
@@ -186,6 +207,8 @@ class Crops(IterableDataset[tuple[Array, ...]]):
             yield self.sample(rng)
 
     def crop(self, rng: np.random.Generator) -> Picture:
+        if rng.random() < self.settings.leader_rate:
+            return leader(self.settings.crop, rng)
         photo, size = self.photos[int(rng.integers(len(self.photos)))], self.settings.crop
         height, width = photo.shape[:2]
         side = int(rng.integers(min(110, height, width), min(256, height, width) + 1))

@@ -13,7 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch (pip install -e '.[train]')")
 from training.colorize import rebalanced_cross_entropy  # noqa: E402
-from training.data import BinEncoder, Crops, Sample, class_weights, load_photos, split  # noqa: E402
+from training.data import BinEncoder, Crops, Sample, class_weights, leader, load_photos, split  # noqa: E402
 from training.network import Discriminator, Generator, make_bins, to_rgb  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +81,15 @@ def test_crops_are_seeded(photos: Path) -> None:
     assert [part.shape for part in one] == [(1, 64, 64), (3, 64, 64), (4, 16, 16), (4, 16, 16), (1, 64, 64)]
     assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
     assert not np.array_equal(one[0], other[0])
+
+
+def test_leaders_are_grey_and_differ() -> None:
+    rng = np.random.default_rng(0)
+    made = [leader(64, rng) for _ in range(20)]
+    for picture in made:
+        assert picture.shape == (64, 64, 3) and picture.dtype == np.uint8
+        assert np.array_equal(picture[..., 0], picture[..., 1]) and np.array_equal(picture[..., 0], picture[..., 2])
+    assert len({picture.tobytes() for picture in made}) == 20
 
 
 def test_generator_reaches_every_parameter_and_any_size() -> None:
