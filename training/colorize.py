@@ -34,6 +34,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--data", required=True, help="tar files of photos, joined by ':'")
     parser.add_argument("--lite0", help="ImageNet weights of EfficientNet-Lite0 (.pth)")
     parser.add_argument("--start", help="a checkpoint of this script, or a plain state dict, to start from")
+    parser.add_argument("--heads", help="heads of the discriminator to go on with (training/heads.pt)")
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--minutes", type=float, default=75)
     parser.add_argument("--batch", type=int, default=32)
@@ -113,6 +114,8 @@ class Run:
             groups = [{"params": encoder, "share": 0.4}, {"params": rest, "share": 1.0}]
             return [torch.optim.AdamW(groups, self.rate, weight_decay=1e-2, betas=(0.9, 0.99))], None
         critic = Discriminator(self.args.lite0).to(memory_format=torch.channels_last)
+        if self.args.heads:
+            critic.heads.load_state_dict(torch.load(self.args.heads, map_location="cpu", weights_only=True))
         generator = torch.optim.Adam(self.network.parameters(), self.rate, betas=(0.0, 0.99))
         return [generator, torch.optim.Adam(critic.heads.parameters(), 1e-3, betas=(0.0, 0.99))], critic
 

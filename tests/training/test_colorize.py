@@ -124,6 +124,10 @@ def test_only_the_heads_of_the_discriminator_are_trained() -> None:
     assert {name.split(".")[0] for name, p in critic.named_parameters() if p.requires_grad} == {"heads"}
 
 
+def test_the_heads_that_are_kept_fit_the_discriminator() -> None:
+    Discriminator().heads.load_state_dict(torch.load(ROOT / "training" / "heads.pt", weights_only=True))
+
+
 def test_rgb_of_grey_is_grey() -> None:
     rgb = to_rgb(torch.full((1, 1, 8, 8), 0.25), torch.zeros(1, 2, 2, 2))
     torch.testing.assert_close(rgb, torch.full((1, 3, 8, 8), 0.25))
