@@ -166,7 +166,7 @@ def one(asked: Any, dry_run: bool, preview: Path | None, as_json: bool) -> int:
         say_plan(plan.as_dict() | {"estimate": job.estimate(plan)}, as_json)
         return 0
     if as_json:
-        report = job.run(plan, lambda event: print_event(event))
+        report = job.run(plan, print_event)
         out.print(json.dumps(report.as_dict()), markup=False)
     else:
         for note in plan.notes:

@@ -19,14 +19,12 @@ from vidcolor.job.journal import Journal
 from vidcolor.job.pipeline import Ahead
 from vidcolor.job.report import Plan, Report, describe
 from vidcolor.job.segments import Listener, SegmentLoop
-from vidcolor.job.wiring import dial, load_session, publish, to_frames, view_of
+from vidcolor.job.wiring import colorizer, load_session, open_reader, publish, to_frames, view_of
 from vidcolor.media.reader import Reader
 from vidcolor.media.streams import assemble
 from vidcolor.planes import Box
-from vidcolor.stages.colorize import Colorize
 from vidcolor.stages.cuts import Cuts
 from vidcolor.stages.fuse import Fuse
-from vidcolor.stages.steady import Steady
 from vidcolor.stages.tint import OnlyGrey
 
 
@@ -129,12 +127,12 @@ def encode(plan: Plan, journal: Journal, report: Report, listen: Listener, begun
     first = last.next_frame if last else 0
     session = load_session(plan)
     report.precision = session.precision
-    colorize = Colorize(session, dial(plan.network, job.vividness), batch=job.batch, steady=Steady() if job.steady == "causal" else None)
+    colorize = colorizer(plan, session, job.batch)
     segments = SegmentLoop(plan, journal, listen, begun)
     try:
         with ExitStack() as stack:
             stack.callback(session.close)
-            reader = stack.enter_context(Reader(plan.film, threads=job.threads, start=job.start, end=job.end, deinterlace=job.deinterlace))
+            reader = stack.enter_context(open_reader(plan))
             view = view_of(plan.film, plan.box, plan.network)
             incoming = to_frames(iter(reader), view, last.next_shot_start if last else 0)
             decoded = stack.enter_context(Ahead(incoming, job.prefetch, "decode"))

@@ -25,7 +25,7 @@ class SegmentLoop:
         self.plan, self.journal, self.listen, self.begun = plan, journal, listen, begun
         self.writer: SegmentWriter | None = None
         self.pts: list[int] = []
-        self.shot, self.shot_start = -1, 0
+        self.shot = -1
         self.shots = journal.segments[-1].shots if journal.segments else 0
         self.first_packet: float | None = None
 
@@ -37,7 +37,7 @@ class SegmentLoop:
             if lasted >= LONGEST or (cut and lasted >= SHORTEST):
                 self.close(frame)
         if cut:
-            self.shot, self.shot_start = frame.shot, frame.number - frame.place
+            self.shot = frame.shot
             self.shots += frame.place == 0
         if self.writer is None:
             assert self.plan.encoding is not None
@@ -56,7 +56,7 @@ class SegmentLoop:
         info = self.writer.close()
         self.writer = None
         self._wrote_packet()
-        done = sum(len(s.pts) for s in self.journal.segments) + len(self.pts)
+        done = (self.journal.segments[-1].next_frame if self.journal.segments else 0) + len(self.pts)
         start = done if following is None else following.number - following.place
         self.journal.add(Segment(path.name, info.sha256, info.size, self.pts, done, start, self.shots))
         self.listen({"event": "segment", "frames": done})

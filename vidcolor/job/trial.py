@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -14,15 +15,13 @@ from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.job.report import Job, Plan
 from vidcolor.job.sheet import Rgb, before_after
 from vidcolor.job.stills import full_color
-from vidcolor.job.wiring import color_one, dial, load_session, session_shapes, to_frames, view_of
+from vidcolor.job.wiring import color_one, colorizer, dial, load_session, open_reader, session_shapes, to_frames, view_of
 from vidcolor.media.probe import probe
-from vidcolor.media.reader import Reader, sample
+from vidcolor.media.reader import sample
 from vidcolor.media.writer import SegmentWriter
 from vidcolor.networks import find
 from vidcolor.stages.borders import find_box
-from vidcolor.stages.colorize import Colorize
 from vidcolor.stages.fuse import Fuse
-from vidcolor.stages.steady import Steady
 
 ESTIMATED = 24
 """Frames that an estimate colours and encodes."""
@@ -43,12 +42,9 @@ def preview(job: Job, path: Path, frames: int = 6) -> None:
     network, box = find(job.network), find_box(chosen)
     view = view_of(film, box, network)
     backend, _ = choose(job.device)
-    session = backend.load(network.path, session_shapes(1, *view.size))
     setting = dial(network, job.vividness)
-    try:
+    with closing(backend.load(network.path, session_shapes(1, *view.size))) as session:
         pairs = [(grey, color_one(session, setting, grey, view, full_color(grey.layout))) for grey in chosen]
-    finally:
-        session.close()
     write_sheet(path, before_after(pairs, turns=view.turns, sample_aspect=float(film.sample_aspect)))
 
 
@@ -76,14 +72,12 @@ def estimate(plan: Plan) -> float | None:
     if plan.frames is None or plan.encoding is None:
         return None
     view = view_of(plan.film, plan.box, plan.network)
-    session = load_session(plan)
     fuse = Fuse(plan.encoding.layout)
-    with tempfile.TemporaryDirectory() as folder, _reader(plan) as reader:
+    with closing(load_session(plan)) as session, tempfile.TemporaryDirectory() as folder, open_reader(plan) as reader:
         writer = SegmentWriter(Path(folder) / "trial.seg", plan.film, plan.encoding)
-        trial = itertools.islice(iter(reader), ESTIMATED + 1)
-        stage = Colorize(session, dial(plan.network, plan.job.vividness), steady=Steady() if plan.job.steady == "causal" else None)
+        trial = to_frames(itertools.islice(iter(reader), ESTIMATED + 1), view, 0)
         begun, done = time.monotonic(), 0
-        for frame in fuse.run(stage.run(to_frames(trial, view, 0))):
+        for frame in fuse.run(colorizer(plan, session, 1).run(trial)):
             assert frame.out is not None
             writer.write(frame.pts, frame.out)
             if done == 0:  # the first frame pays for warming up
@@ -91,10 +85,4 @@ def estimate(plan: Plan) -> float | None:
             done += 1
         writer.close()
         spent = time.monotonic() - begun
-    session.close()
     return round(spent / max(1, done - 1) * plan.frames, 1)
-
-
-def _reader(plan: Plan) -> Reader:
-    job = plan.job
-    return Reader(plan.film, threads=job.threads, start=job.start, end=job.end, deinterlace=job.deinterlace)

@@ -15,11 +15,13 @@ from vidcolor.errors import OutputError
 from vidcolor.frames import Frame, Work
 from vidcolor.job.report import Job, Plan
 from vidcolor.media.probe import Film
+from vidcolor.media.reader import Reader
 from vidcolor.media.writer import sync_folder
 from vidcolor.networks import Network
 from vidcolor.planes import Box, Layout, Planes, shrink, work_size
 from vidcolor.stages.colorize import Colorize, Setting, turn_dial
 from vidcolor.stages.fuse import Fuse
+from vidcolor.stages.steady import Steady
 
 
 class View(NamedTuple):
@@ -60,6 +62,18 @@ def to_frames(decoded: Iterator[tuple[int, Planes]], view: View, skip: int) -> I
         if number >= skip:
             luma = np.ascontiguousarray(np.rot90(shrink(planes, view.box, stored), view.turns))
             yield Frame(number, pts, planes, Work(luma, view.box, turns=view.turns))
+
+
+def open_reader(plan: Plan) -> Reader:
+    """The part of the film that was asked for, decoded as was asked for."""
+    job = plan.job
+    return Reader(plan.film, threads=job.threads, start=job.start, end=job.end, deinterlace=job.deinterlace)
+
+
+def colorizer(plan: Plan, session: Session, batch: int) -> Colorize:
+    """The colorize stage with the dial and the steadiness of the plan."""
+    steady = Steady() if plan.job.steady == "causal" else None
+    return Colorize(session, dial(plan.network, plan.job.vividness), batch=batch, steady=steady)
 
 
 def color_one(session: Session, setting: Setting, planes: Planes, view: View, target: Layout) -> Planes:
