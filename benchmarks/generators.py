@@ -35,7 +35,10 @@ class Point(NamedTuple):
 class Source(Protocol):
     """Where sessions of one network come from."""
 
-    label: str
+    @property
+    def label(self) -> str:
+        """The network's name in results."""
+        ...
 
     def open(self, batch: int, height: int, width: int) -> Session:
         """A session for luma (batch, 1, height, width). Kept by the source; never closed by who asks."""
@@ -45,9 +48,10 @@ class Source(Protocol):
 class Shipped:
     """A network that the program ships, on the CPU, in the precision that it would choose itself."""
 
-    def __init__(self, name: str, precision: Precision = "auto") -> None:
+    def __init__(self, name: str, precision: Precision = "auto", threads: int = 0) -> None:
+        """`threads` of inference, 0 for one each core."""
         self.network, self.precision, self.label = networks.find(name), precision, name
-        self.backend, self.sessions = backends.choose("cpu")[0], dict[tuple[int, int, int], Session]()
+        self.backend, self.sessions = backends.choose("cpu", threads)[0], dict[tuple[int, int, int], Session]()
 
     def open(self, batch: int, height: int, width: int) -> Session:
         key = (batch, height, width)
@@ -99,6 +103,40 @@ class Checkpoint:
 
     def close(self) -> None:
         self.last = None
+
+
+class Mirrored:
+    """A network that looks at every picture and at its mirror image, and answers with the mean of both.
+
+    The mean is of chroma and of confidence after their reduction. Both go through the network as one batch.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    @property
+    def label(self) -> str:
+        return f"{self.source.label}, mirrored"
+
+    def open(self, batch: int, height: int, width: int) -> Session:
+        return MirroredSession(self.source.open(2 * batch, height, width))
+
+
+class MirroredSession:
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @property
+    def precision(self) -> str:
+        return self.session.precision
+
+    def run(self, inputs: Arrays) -> dict[str, Floats]:
+        pairs = {name: np.concatenate([a, a[..., ::-1]]) if a.ndim == 4 else a for name, a in inputs.items()}
+        count = len(inputs["luma"])
+        return {name: (a[:count] + a[count:, ..., ::-1]) * np.float32(0.5) for name, a in self.session.run(pairs).items()}
+
+    def close(self) -> None:
+        self.session.close()
 
 
 def ask(source: Source, luma: Floats, points: Sequence[Point]) -> list[Floats]:

@@ -52,14 +52,14 @@ def load(path: Path, subset: str = "all", limit: int | None = None) -> list[Phot
     return photos
 
 
-def look(rgb: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+def look(rgb: NDArray[np.uint8], short_side: int = SHORT_SIDE) -> tuple[Floats, Floats]:
     """Luma of a picture as the network sees it, at work size, and at the quarter size that chroma comes in."""
     luma, _ = metrics.split(rgb)
     height, width = luma.shape
     codes = np.asarray(np.rint(luma * 255), np.uint8)
     planes = Planes(codes, None, None, Layout(width, height, chroma="400", full_range=True))
     box = Box(0, 0, width, height)
-    rows, columns = work_size(box, SHORT_SIDE)
+    rows, columns = work_size(box, short_side)
     seen = shrink(planes, box, (rows, columns))
     return seen, np.asarray(cv2.resize(seen, (columns // 4, rows // 4), interpolation=cv2.INTER_AREA), np.float32)
 
@@ -111,6 +111,7 @@ def measure(
     judge: Judge,
     cache: Path | None = None,
     sheets: Path | None = None,
+    short_side: int = SHORT_SIDE,
 ) -> dict[str, Any]:
     """Scores of grey, of the truth and of every point of the dial; ratios are to the truth's mean, Fréchet's and KID's to the grey's.
 
@@ -121,7 +122,7 @@ def measure(
     for number, photo in enumerate(photos):
         luma, chroma = metrics.split(photo.rgb)
         lab = metrics.srgb_to_lab(photo.rgb)
-        seen, low = look(photo.rgb)
+        seen, low = look(photo.rgb, short_side)
         column = [grey.add(luma, np.zeros_like(chroma), chroma, lab)]
         for point, answer in zip(points, ask(source, seen, points), strict=True):
             column.append(scores[point].add(luma, paint(luma, low, amplify(answer, point.gain)), chroma, lab))
@@ -131,7 +132,8 @@ def measure(
             if sheets:
                 save(sheets / f"photos_{number // SHEET_PHOTOS:02}.png", list(zip(*shown, strict=True)))
             shown = []
-    return summary(grey, truth, scores, judge, cache) | {"photos": len(photos), "network": source.label}
+    label = source.label if short_side == SHORT_SIDE else f"{source.label}, {short_side} px"
+    return summary(grey, truth, scores, judge, cache) | {"photos": len(photos), "network": label, "short_side": short_side}
 
 
 def summary(grey: Score, truth: Score, scores: dict[Point, Score], judge: Judge, cache: Path | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import results
-from benchmarks.generators import Checkpoint, Point, Shipped, Source
+from benchmarks.generators import Checkpoint, Mirrored, Point, Shipped, Source
 
 POINTS = "1:1,1:0,0.6:1,0.6:0.5,0.6:0"
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -38,6 +38,8 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     photos.add_argument("--photos", type=Path, default=DATA / "photos" / "val.tar", help="tar file of photos, short side 256")
     photos.add_argument("--points", default=POINTS, help="T:tilt or T:tilt:gain, joined by commas")
     photos.add_argument("--subset", choices=["all", "prototype"], default="all", help="prototype: without the ImageNet photos")
+    photos.add_argument("--short-side", type=int, default=256, help="of the size at which the network looks: a multiple of 32")
+    photos.add_argument("--mirror", action="store_true", help="the mean with the answer to the mirrored picture, mirrored back")
     photos.add_argument(
         "--cache", type=Path, default=Path(tempfile.gettempdir()) / "vidcolor-benchmarks", help="keeps the judge's features"
     )
@@ -53,7 +55,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
         kind.add_argument("--precision", choices=["auto", "f32", "bf16"], default="auto", help="of a shipped network")
         kind.add_argument("--label", help="name of the network in the result")
         kind.add_argument("--tilt", type=Path, help="rebalancing weights (.pt) for a state dict that lacks them")
-        kind.add_argument("--threads", type=int, default=1, help="of PyTorch: beside other work more than one is slower by far")
+        kind.add_argument("--threads", type=int, default=1, help="of the networks: beside other work more than one is slower by far")
         kind.add_argument("--limit", type=int, help=f"use so many {things}")
         kind.add_argument("--sheets", type=Path, help="write contact sheets into this folder")
         kind.add_argument("--out", type=Path, help="write the result here, else to standard output")
@@ -61,7 +63,9 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
 
 
 def load_source(args: argparse.Namespace) -> Source:
-    return Checkpoint(args.checkpoint, args.tilt, args.threads) if args.checkpoint else Shipped(args.network, args.precision)
+    if args.checkpoint:
+        return Checkpoint(args.checkpoint, args.tilt, args.threads)
+    return Shipped(args.network, args.precision, args.threads)
 
 
 def run_photos(args: argparse.Namespace) -> dict[str, Any]:
@@ -73,7 +77,11 @@ def run_photos(args: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(args.threads)
     chosen = photos.load(args.photos, args.subset, args.limit)
     points = [Point.parse(text) for text in args.points.split(",")]
-    return {"subset": args.subset} | photos.measure(chosen, load_source(args), points, Judge(), args.cache, args.sheets)
+    source: Source = load_source(args)
+    if args.mirror:
+        source = Mirrored(source)
+    found = photos.measure(chosen, source, points, Judge(), args.cache, args.sheets, args.short_side)
+    return {"subset": args.subset, "mirror": args.mirror} | found
 
 
 def run_clips(args: argparse.Namespace) -> dict[str, Any]:

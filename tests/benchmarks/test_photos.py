@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="photos are judged by a PyTorch network: pip install -e '.[dev]'")
 
 from benchmarks import features, metrics, photos  # noqa: E402
-from benchmarks.generators import Checkpoint, Point, ask  # noqa: E402
+from benchmarks.generators import Checkpoint, Mirrored, Point, ask  # noqa: E402
 from training.network import Generator  # noqa: E402
 
 VAL = Path(__file__).parents[3] / "shared" / "data" / "photos" / "val.tar"
@@ -168,3 +168,46 @@ def test_a_checkpoint_without_rebalancing_weights_asks_for_them(tmp_path: Path) 
 def test_points_are_read_as_they_are_written(text: str, point: Point) -> None:
     assert Point.parse(text) == point
     assert str(point) == text
+
+
+class Sided:
+    """A session that answers with the luma of the left half of the picture: what it says of the right half is wrong."""
+
+    label, precision, sizes = "sided", "f32", list[tuple[int, ...]]()
+
+    def open(self, batch: int, height: int, width: int) -> "Sided":
+        self.sizes.append((batch, height, width))
+        return self
+
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        low = inputs["luma"][..., ::4, ::4].copy()
+        low[..., low.shape[-1] // 2 :] = 0
+        return {"chroma": np.repeat(low, 2, 1) + inputs["hints"][:, :2, ::4, ::4], "confidence": low}
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_mirrored_network_answers_with_the_mean_of_both_sides_mirrored_back() -> None:
+    source, luma = Sided(), np.random.default_rng(0).random((2, 1, 32, 64), np.float32)
+    mirrored = Mirrored(source)
+    hints = np.zeros((2, 3, 32, 64), np.float32)
+    hints[:, 0, :, 40] = 0.5
+    answer = mirrored.open(2, 32, 64).run({"luma": luma, "hints": hints, "temperature": np.ones(1, np.float32)})
+    assert source.sizes == [(4, 32, 64)]
+    assert mirrored.label == "sided, mirrored"
+    # subsampling takes columns 0, 4, … of the picture and, mirrored back, 3, 7, … of it: the left half of each is answered
+    right = np.concatenate([luma[..., ::4, 0:32:4], luma[..., ::4, 35:64:4]], -1) / 2
+    np.testing.assert_allclose(answer["confidence"], right)
+    assert answer["chroma"].shape == (2, 2, 8, 16)
+    np.testing.assert_allclose(answer["chroma"][:, 0, :, 10] - right[:, 0, :, 10], 0.25)  # the hint of the unmirrored half
+    np.testing.assert_allclose(answer["chroma"][:, 1], right[:, 0])
+
+
+def test_the_work_size_is_used_and_told(tmp_path: Path) -> None:
+    chosen = photos.load(pack(tmp_path / "a.tar", ["a.png", "b.png"]))
+    source = Sided()
+    source.sizes.clear()
+    result = photos.measure(chosen, source, [Point(1, 0)], MeanColour(), short_side=96)
+    assert source.sizes == [(1, 96, 128)] * 2  # 256 x 300 to the nearest multiple of 32
+    assert (result["network"], result["short_side"]) == ("sided, 96 px", 96)
