@@ -19,11 +19,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from training.critics import CRITICS, Critic
 from training.data import BinEncoder, Crops, Sample, class_weights, load_photos
-from training.network import Discriminator, Generator, make_bins
+from training.losses import adversarial, chroma_error, decode, hinge, perceptual, rebalanced_cross_entropy
+from training.network import ENCODERS, Generator, build
+from training.sheet import sheet
 
 Batch = tuple[Tensor, ...]
 
@@ -41,21 +43,22 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--crop", type=int, default=128)
     parser.add_argument("--rate", type=float, default=None, help="peak learning rate: 1.2e-3 supervised from scratch, 2e-4 adversarial")
     parser.add_argument("--adversarial", type=float, default=0.3, help="weight of the adversarial loss")
+    parser.add_argument("--consistency", type=float, default=2.0, help="weight of the loss between two grains of one crop, beside it")
     parser.add_argument(
-        "--consistency", type=float, default=2.0, help="weight of the loss between two grains of one crop (adversarial phase)"
+        "--perceptual", type=float, default=0.0, help="weight of the distance between what the critic sees of ours and truth"
     )
+    parser.add_argument("--critic", choices=sorted(CRITICS), default="projected")
+    parser.add_argument("--encoder", choices=sorted(ENCODERS), default="lite0")
+    parser.add_argument("--lite2", help="ImageNet weights of EfficientNet-Lite2 (.pth), for --encoder lite2")
+    parser.add_argument("--widths", type=int, nargs=3, default=[128, 96, 64], help="channels of the decoder at strides 16, 8 and 4")
+    parser.add_argument("--regression", action="store_true", help="answer Cb and Cr themselves instead of a distribution over bins")
+    parser.add_argument("--rebalance", type=float, default=0.25, help="power of the weights of rare colours; 0: none")
+    parser.add_argument("--film", type=float, default=0.6, help="part of the samples that look like film")
     parser.add_argument("--warm-up", type=int, default=60, help="steps in which the critic learns alone")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save-every", type=float, default=10, help="minutes")
     parser.add_argument("--max-steps", type=int, default=0, help="stop after so many steps (a debug run)")
     return parser.parse_args()
-
-
-def rebalanced_cross_entropy(logits: Tensor, index: Tensor, weight: Tensor, classes: Tensor) -> Tensor:
-    """Cross-entropy against softly encoded bins, each pixel weighted by its colour's rarity (Zhang et al. 2016, eq. 2)."""
-    picked = torch.log_softmax(logits, 1).gather(1, index)
-    rarity = (classes[index] * weight).sum(1)
-    return (-(weight * picked).sum(1) * rarity).sum() / rarity.sum()
 
 
 class Average:
@@ -83,7 +86,8 @@ class Run:
         torch.manual_seed(args.seed)
         photos, bad = load_photos([Path(p) for p in args.data.split(":")])
         self.seen: dict[str, float] = {"photos": len(photos), "unreadable": bad, "step": 0, "crops": 0, "seconds": 0.0}
-        self.network = Generator()
+        self.build = {"encoder": args.encoder, "widths": tuple(args.widths), "regression": args.regression}
+        self.network = build(**self.build)
         if args.start:
             start = torch.load(args.start, map_location="cpu", weights_only=True)
             state = {key: value.float() for key, value in start.get("ema", start).items()}
@@ -91,9 +95,9 @@ class Run:
             if set(missing) - {"log_weights"} - {key for key in missing if key.endswith("num_batches_tracked")}:
                 raise SystemExit(f"{args.start}: not weights of this network, {len(missing)} tensors are missing")
             self.seen["crops"] = start.get("seen", {}).get("crops", 0)
-        elif args.lite0:
-            self.network.enc.load(args.lite0)
-        self.classes = torch.from_numpy(class_weights(photos, BinEncoder()))
+        elif weights := {"lite0": args.lite0, "lite2": args.lite2}.get(args.encoder):
+            self.network.enc.load(weights)
+        self.classes = torch.from_numpy(class_weights(photos, BinEncoder(), args.rebalance))
         self.network.log_weights.copy_(self.classes.log())
         self.network = self.network.to(memory_format=torch.channels_last)
         self.average = Average(self.network, 0.9995 if args.phase == "supervised" else 0.99)
@@ -101,19 +105,21 @@ class Run:
         self.optimisers, self.critic = self.make_optimisers()
         if (args.out / "last.pt").exists():
             self.resume()
-        settings = Sample(args.crop, pairs=args.phase == "adversarial", hint_rate=0.6 if args.phase == "supervised" else 0.3)
-        loader = torch.utils.data.DataLoader(
-            Crops(photos, settings, args.seed + int(self.seen["step"])), batch_size=args.batch, num_workers=1, prefetch_factor=4
-        )
-        self.batches = iter(loader)
+        hint_rate = 0.6 if args.phase == "supervised" else 0.3
+        settings = Sample(args.crop, args.phase == "adversarial", hint_rate, film_rate=args.film)
+        crops = Crops(photos, settings, args.seed + int(self.seen["step"]))
+        self.batches = iter(torch.utils.data.DataLoader(crops, batch_size=args.batch, num_workers=1, prefetch_factor=4))
+        plain = Crops(photos, Sample(args.crop, hint_rate=0, film_rate=0, leader_rate=0), seed=2**31)
+        self.shown = [torch.from_numpy(np.stack(part)) for part in zip(*(s for s, _ in zip(plain, range(12), strict=False)), strict=True)]
 
-    def make_optimisers(self) -> tuple[list[torch.optim.Optimizer], Discriminator | None]:
+    def make_optimisers(self) -> tuple[list[torch.optim.Optimizer], Critic | None]:
         if self.args.phase == "supervised":
             encoder = [p for name, p in self.network.named_parameters() if name.startswith("enc.")]
             rest = [p for name, p in self.network.named_parameters() if not name.startswith("enc.")]
             groups = [{"params": encoder, "share": 0.4}, {"params": rest, "share": 1.0}]
             return [torch.optim.AdamW(groups, self.rate, weight_decay=1e-2, betas=(0.9, 0.99))], None
-        critic = Discriminator(self.args.lite0).to(memory_format=torch.channels_last)
+        kind = CRITICS[self.args.critic]
+        critic: Critic = (kind(self.args.lite0) if self.args.critic == "projected" else kind()).to(memory_format=torch.channels_last)
         if self.args.heads:
             critic.heads.load_state_dict(torch.load(self.args.heads, map_location="cpu", weights_only=True))
         generator = torch.optim.Adam(self.network.parameters(), self.rate, betas=(0.0, 0.99))
@@ -121,7 +127,7 @@ class Run:
 
     def save(self, name: str) -> None:
         """Write a checkpoint whole or not at all."""
-        state = {"ema": self.average.state, "raw": self.network.state_dict(), "seen": self.seen}
+        state = {"ema": self.average.state, "raw": self.network.state_dict(), "seen": self.seen, "build": self.build}
         if name == "last.pt":
             state["optimisers"] = [o.state_dict() for o in self.optimisers]
             state["heads"] = self.critic.heads.state_dict() if self.critic else None
@@ -129,6 +135,7 @@ class Run:
         part = self.args.out / (name + ".part")
         torch.save(state, part)
         part.replace(self.args.out / name)
+        sheet(self.args.out / name.replace(".pt", ".png"), self.network, self.shown)
 
     def resume(self) -> None:
         state = torch.load(self.args.out / "last.pt", map_location="cpu", weights_only=True)
@@ -146,38 +153,48 @@ class Run:
             group["lr"] = rate * group["share"]
         with torch.autocast("cpu", torch.bfloat16):
             logits = self.network(luma, hints)
-        loss = rebalanced_cross_entropy(logits.float(), index, weight, self.classes)
+        loss = self.supervised(logits.float(), index, weight)
         self.descend(loss, 5.0)
         return {"ce": loss.detach()}
 
     def adversarial_step(self, part: float) -> dict[str, Tensor]:
+        """One step of the generator and one of its critic, which share one look at the coloured pictures."""
         assert self.critic is not None
-        luma, hints, index, weight, again = self.next_batch()
+        args, (luma, hints, index, weight, again) = self.args, self.next_batch()
         for group in self.optimisers[0].param_groups:  # what a high rate adds in noise, a falling one takes back
             group["lr"] = self.rate * (1 - 0.95 * part)
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = self.network(luma, hints).float()
+        learning = self.seen["step"] >= args.warm_up  # the critic first learns alone
         temperature = float(np.random.default_rng(int(self.seen["step"])).choice([0.6, 0.8, 1.0]))
-        fake = self.network.chroma(logits, temperature)[0]
-        real = (make_bins()[index] * weight[..., None]).sum(1).permute(0, 3, 1, 2)
+        real = decode(index, weight)
+        with torch.set_grad_enabled(learning), torch.autocast("cpu", torch.bfloat16):
+            logits = self.network(luma, hints).float()
+            fake = self.network.chroma(logits, temperature)[0]
+            seen = self.critic.look(luma, fake)
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            wanted = self.critic.look(luma, real)
+        losses: dict[str, Tensor] = {}
+        if learning:
+            self.critic.heads.requires_grad_(False)
+            with torch.autocast("cpu", torch.bfloat16):
+                losses["adv"] = adversarial(self.critic.judge(seen))
+                some = max(1, len(again) // 4)  # a quarter of the batch is enough, and much cheaper
+                other = self.network.chroma(self.network(again[:some], hints[:some]).float(), temperature)[0]
+            losses |= {"ce": self.supervised(logits, index, weight), "steady": chroma_error(other, fake[:some])}
+            losses["look"] = perceptual(seen, wanted)
+            shares = {"ce": 1.0, "adv": args.adversarial, "steady": args.consistency, "look": args.perceptual}
+            self.descend(torch.stack([shares[key] * value for key, value in losses.items() if shares[key]]).sum(), 1.0)
+            self.critic.heads.requires_grad_(True)
         with torch.autocast("cpu", torch.bfloat16):
-            judged = zip(self.critic(luma, real), self.critic(luma, fake.detach()), strict=True)
-        loss_critic = torch.stack([F.relu(1 - r.float()).mean() + F.relu(1 + f.float()).mean() for r, f in judged]).mean()
+            losses["critic"] = hinge(self.critic.judge(wanted), self.critic.judge([x.detach() for x in seen]))
         self.optimisers[1].zero_grad()
-        loss_critic.backward()
+        losses["critic"].backward()
         self.optimisers[1].step()
-        losses = {"critic": loss_critic.detach()}
-        if self.seen["step"] < self.args.warm_up:  # the critic first learns alone
-            return losses
-        self.critic.heads.requires_grad_(False)
-        with torch.autocast("cpu", torch.bfloat16):
-            adversarial = -torch.stack([s.float().mean() for s in self.critic(luma, fake)]).mean()
-            other = self.network.chroma(self.network(again, hints).float(), temperature)[0]
-        supervised = rebalanced_cross_entropy(logits, index, weight, self.classes)
-        steady = F.smooth_l1_loss(fake, other, beta=0.02) * 10
-        self.descend(supervised + self.args.adversarial * adversarial + self.args.consistency * steady, 1.0)
-        self.critic.heads.requires_grad_(True)
-        return losses | {"ce": supervised.detach(), "adv": adversarial.detach(), "steady": steady.detach()}
+        return losses
+
+    def supervised(self, logits: Tensor, index: Tensor, weight: Tensor) -> Tensor:
+        if self.args.regression:
+            return chroma_error(logits, decode(index, weight))
+        return rebalanced_cross_entropy(logits, index, weight, self.classes)
 
     def next_batch(self) -> Batch:
         return tuple(x.to(memory_format=torch.channels_last) if x.dtype == torch.float32 else x for x in next(self.batches))

