@@ -57,6 +57,21 @@ def test_available_networks_are_listed_by_name(places):
     assert [network.name for network in networks.available()] == ["another", "colorize-fast"]
 
 
+def test_a_network_can_use_the_weights_of_another(places):
+    card = {"name": "careful", "weights": "colorize-fast", "work_size": 320, "mirror": True}
+    (places[1] / "careful.json").write_text(json.dumps(card), encoding="utf-8")
+    found, base = networks.find("careful"), networks.find("colorize-fast")
+    assert found.path == base.path and found.golden == base.golden
+    assert (found.name, found.card.work_size, found.card.mirror) == ("careful", 320, True)
+    assert (found.card.sha256, base.card.mirror) == (base.card.sha256, False)
+
+
+def test_weights_that_are_not_there_are_said(places):
+    (places[1] / "careful.json").write_text(json.dumps({"name": "careful", "weights": "nothing"}), encoding="utf-8")
+    with pytest.raises(DeviceError, match=r"nothing\.json"):
+        networks.find("careful")
+
+
 def test_no_networks_at_all_is_said(places, monkeypatch, tmp_path):
     monkeypatch.setattr(networks, "PLACES", (tmp_path / "nowhere",))
     for ask in (networks.available, lambda: networks.find("colorize-fast")):

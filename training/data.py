@@ -212,7 +212,8 @@ class Crops(IterableDataset[tuple[Array, ...]]):
             return leader(self.settings.crop, rng)
         photo, size = self.photos[int(rng.integers(len(self.photos)))], self.settings.crop
         height, width = photo.shape[:2]
-        side = int(rng.integers(min(110, height, width), min(256, height, width) + 1))
+        smallest = round(0.86 * size)  # objects as large as in whole pictures: the network is asked about those
+        side = int(rng.integers(min(smallest, height, width), min(256, height, width) + 1))
         y, x = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
         cut = cv2.resize(
             photo[y : y + side, x : x + side], (size, size), interpolation=cv2.INTER_AREA if side >= size else cv2.INTER_LINEAR

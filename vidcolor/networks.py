@@ -33,7 +33,9 @@ class Card:
     `inputs` and `outputs` by name; `work_size` is the short side it looks at in pixels, both sides multiples of `multiple`;
     `sha256` of the ONNX file; `licence` of the weights; `data`, `seed`, `hours`, `commit` and `crops` of their training; `metrics`
     as measured by benchmarks; `tolerance` the largest absolute difference from the f32 answer by precision; `dial` the vividness
-    positions 0, 1 and 2 as (temperature, tilt, gain); `f32_operators` what an fp16 build leaves in f32.
+    positions 0, 1 and 2 as (temperature, tilt, gain); `f32_operators` what an fp16 build leaves in f32; `weights` the name of the
+    network whose ONNX file this one uses, where it has none of its own; `mirror` whether the answers to a picture and to its mirror
+    image are averaged.
     """
 
     name: str
@@ -53,6 +55,8 @@ class Card:
     tolerance: Mapping[str, float]
     dial: tuple[tuple[float, float, float], ...]
     f32_operators: tuple[str, ...] = ()
+    weights: str = ""
+    mirror: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class Network:
 
 def available() -> list[Network]:
     """The shipped networks by name, their files not yet verified. Raises DeviceError for a card that cannot be read."""
-    return [Network(card.with_suffix(".onnx"), read_card(card)) for card in sorted(_folder().glob("*.json"))]
+    return [_network(path) for path in sorted(_folder().glob("*.json"))]
 
 
 def find(name: str) -> Network:
@@ -82,29 +86,46 @@ def find(name: str) -> Network:
 
     Raises DeviceError where there is none, its card is missing or wrong, or the file is damaged.
     """
-    path = Path(name) if name.endswith(".onnx") else _folder() / f"{name}.onnx"
-    if not path.is_file():
-        if name.endswith(".onnx"):
+    if name.endswith(".onnx"):
+        if not Path(name).is_file():
             raise DeviceError(f"{name}: no such network file")
-        names = ", ".join(card.stem for card in sorted(_folder().glob("*.json")))
-        raise DeviceError(f"no network is called {name!r}: choose one of {names or 'none'}, or give the path of a .onnx file")
-    network = Network(path, read_card(path.with_suffix(".json")))
-    if hashlib.sha256(_read(path)).hexdigest() != network.card.sha256:
-        raise DeviceError(f"{path}: network {network.name} is damaged, its sha256 is not that of its card: install vidcolor again")
+        network = Network(Path(name), read_card(Path(name).with_suffix(".json")))
+    else:
+        path = _folder() / f"{name}.json"
+        if not path.is_file():
+            names = ", ".join(card.stem for card in sorted(_folder().glob("*.json")))
+            raise DeviceError(f"no network is called {name!r}: choose one of {names or 'none'}, or give the path of a .onnx file")
+        network = _network(path)
+    if hashlib.sha256(_read(network.path)).hexdigest() != network.card.sha256:
+        raise DeviceError(f"{network.path}: network {network.name} is damaged, its sha256 is not that of its card: install vidcolor again")
     return network
 
 
 def read_card(path: Path) -> Card:
-    """The card in a JSON file. Raises DeviceError that says what is missing or wrong."""
-    try:
-        raw = json.loads(_read(path))
-    except ValueError as error:
-        raise DeviceError(f"{path}: the network's card is not JSON ({error})") from error
+    """The card in a JSON file; one with `weights` says only what differs from the card of those.
+
+    Raises DeviceError that says what is missing or wrong.
+    """
+    raw = _json(path)
+    if isinstance(raw, dict) and isinstance(raw.get("weights"), str):
+        raw = _json(path.with_name(f"{raw['weights']}.json")) | raw
     try:
         return _card(raw)
     except (KeyError, TypeError, ValueError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise DeviceError(f"{path}: the network's card is wrong: {what}") from error
+
+
+def _network(path: Path) -> Network:
+    card = read_card(path)
+    return Network(path.with_name(f"{card.weights or path.stem}.onnx"), card)
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(_read(path))
+    except ValueError as error:
+        raise DeviceError(f"{path}: the network's card is not JSON ({error})") from error
 
 
 def _folder() -> Path:
@@ -140,6 +161,8 @@ def _card(raw: Any) -> Card:
         tolerance={str(key): _number(value, f"tolerance {key}", float) for key, value in raw["tolerance"].items()},
         dial=tuple(_position(entry) for entry in raw["dial"]),
         f32_operators=tuple(map(str, raw.get("f32_operators", ()))),
+        weights=str(raw.get("weights", "")),
+        mirror=raw.get("mirror", False) is True,
     )
 
 

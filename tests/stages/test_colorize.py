@@ -35,6 +35,26 @@ def test_every_frame_gets_its_own_answer() -> None:
         np.testing.assert_allclose(frame.work.chroma[0], frame.number / 200, rtol=1e-5)
 
 
+def test_a_mirrored_look_makes_the_answer_even_handed() -> None:
+    class Left:
+        """Answers the luma itself, but only in the left half of what it is shown: a network that favours one side."""
+
+        def run(self, inputs: dict[str, Floats]) -> dict[str, Floats]:
+            luma = inputs["luma"][:, :, ::4, ::4]
+            half = luma * (np.arange(luma.shape[3]) < luma.shape[3] // 2)
+            return {"chroma": np.repeat(half, 2, 1), "confidence": luma}
+
+        def close(self) -> None: ...
+
+    made = frames([0])
+    made[0].work.luma[:] = np.linspace(0, 0.4, 64, dtype=np.float32)
+    (out,) = Colorize(Left(), Setting(1, 0, 1), mirror=True).run(made)
+    seen = made[0].work.luma[::4, ::4]
+    mirrored = made[0].work.luma[::4, ::-4][:, ::-1]
+    expected = np.where(np.arange(16) < 8, seen, mirrored) / 2
+    np.testing.assert_allclose(out.work.chroma[0], expected, atol=1e-6)
+
+
 def test_frames_that_are_kept_never_reach_the_network() -> None:
     session = Echo()
     stage = Colorize(session, Setting(1, 0, 1), batch=2)

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from vidcolor.errors import UsageError
 from vidcolor.job.report import Plan, Report
-from vidcolor.job.wiring import color_one, dial, load_session, publish, view_of
+from vidcolor.job.wiring import color_one, load_session, publish, view_of
 from vidcolor.media import pictures
 from vidcolor.media.picture_tags import PictureFormat
-from vidcolor.planes import Layout
 
 SUFFIXES: dict[str, PictureFormat] = {
     ".bmp": "bmp", ".jpeg": "jpeg", ".jpg": "jpeg", ".png": "png", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp",
 }  # fmt: skip
 """Format of a picture by the end of its name."""
-
-
-def full_color(layout: Layout) -> Layout:
-    """The same layout with chroma at full size."""
-    return dataclasses.replace(layout, chroma="444", fields="progressive")
 
 
 def check_name(plan_out: str, suffix: str) -> None:
@@ -35,7 +27,7 @@ def color_picture(plan: Plan, report: Report) -> None:
     session = load_session(plan)
     try:
         view = view_of(plan.film, plan.box, plan.network)
-        out = color_one(session, dial(plan.network, job.vividness), planes, view, full_color(planes.layout))
+        out = color_one(session, plan.network, job.vividness, planes, view)
     finally:
         session.close()
     part = job.out.with_name(job.out.name + ".part")

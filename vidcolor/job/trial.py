@@ -14,8 +14,7 @@ from vidcolor.backends import choose
 from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.job.report import Job, Plan
 from vidcolor.job.sheet import Rgb, before_after
-from vidcolor.job.stills import full_color
-from vidcolor.job.wiring import color_one, colorizer, dial, load_session, open_reader, session_shapes, to_frames, view_of
+from vidcolor.job.wiring import color_one, colorizer, load_session, open_reader, session_shapes, to_frames, view_of
 from vidcolor.media.probe import probe
 from vidcolor.media.reader import sample
 from vidcolor.media.writer import SegmentWriter
@@ -42,9 +41,8 @@ def preview(job: Job, path: Path, frames: int = 6) -> None:
     network, box = find(job.network), find_box(chosen)
     view = view_of(film, box, network)
     backend, _ = choose(job.device)
-    setting = dial(network, job.vividness)
     with closing(backend.load(network.path, session_shapes(1, *view.size))) as session:
-        pairs = [(grey, color_one(session, setting, grey, view, full_color(grey.layout))) for grey in chosen]
+        pairs = [(grey, color_one(session, network, job.vividness, grey, view)) for grey in chosen]
     write_sheet(path, before_after(pairs, turns=view.turns, sample_aspect=float(film.sample_aspect)))
 
 

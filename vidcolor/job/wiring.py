@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,14 +74,21 @@ def open_reader(plan: Plan) -> Reader:
 def colorizer(plan: Plan, session: Session, batch: int) -> Colorize:
     """The colorize stage with the dial and the steadiness of the plan."""
     steady = Steady() if plan.job.steady == "causal" else None
-    return Colorize(session, dial(plan.network, plan.job.vividness), batch=batch, steady=steady)
+    setting = dial(plan.network, plan.job.vividness)
+    return Colorize(session, setting, batch=batch, steady=steady, mirror=plan.network.card.mirror)
 
 
-def color_one(session: Session, setting: Setting, planes: Planes, view: View, target: Layout) -> Planes:
-    """One picture through network and fuse."""
-    (frame,) = Fuse(target).run(Colorize(session, setting).run(to_frames(iter([(0, planes)]), view, 0)))
+def color_one(session: Session, network: Network, vividness: float, planes: Planes, view: View) -> Planes:
+    """One picture through the session of a network and fuse, with chroma at full size."""
+    colorize = Colorize(session, dial(network, vividness), mirror=network.card.mirror)
+    (frame,) = Fuse(full_color(planes.layout)).run(colorize.run(to_frames(iter([(0, planes)]), view, 0)))
     assert frame.out is not None
     return frame.out
+
+
+def full_color(layout: Layout) -> Layout:
+    """The same layout with chroma at full size."""
+    return dataclasses.replace(layout, chroma="444", fields="progressive")
 
 
 def publish(whole: Path, job: Job) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -61,11 +61,14 @@ def astuple(setting: Setting) -> tuple[float, float, float]:
 class Colorize:
     """Stage: gives every frame `work.chroma` and `work.confidence`.
 
-    Batches are counted from the first frame of each shot, so a resumed run makes the same ones.
+    Batches are counted from the first frame of each shot, so a resumed run makes the same ones. With `mirror` the network looks
+    twice, at the picture and at its mirror image, and the answers are averaged.
     """
 
-    def __init__(self, session: Session, setting: Setting, *, batch: int = 1, steady: Steadiness | None = None) -> None:
-        self.session, self.setting, self.batch, self.steady = session, setting, batch, steady
+    def __init__(
+        self, session: Session, setting: Setting, *, batch: int = 1, steady: Steadiness | None = None, mirror: bool = False
+    ) -> None:
+        self.session, self.setting, self.batch, self.steady, self.mirror = session, setting, batch, steady, mirror
         self.colored = 0
         self._shot: int | None = None
 
@@ -90,20 +93,22 @@ class Colorize:
         wanted = [frame for frame in frames if not frame.keep]
         if not wanted:
             return frames
-        hints = [self._hints(frame) for frame in wanted]
-        answer = self.session.run(
-            {
-                "luma": np.stack([frame.work.luma[None] for frame in wanted]),
-                "hints": np.stack(hints),
-                "temperature": np.array([self.setting.temperature], np.float32),
-                "tilt": np.array([self.setting.tilt], np.float32),
-            }
-        )
+        answer = self._ask(np.stack([frame.work.luma[None] for frame in wanted]), np.stack([self._hints(frame) for frame in wanted]))
         for frame, chroma, confidence in zip(wanted, answer["chroma"], answer["confidence"], strict=True):
             steadied = self.steady.accept(frame, chroma, confidence[0]) if self.steady else chroma
             frame.work.chroma, frame.work.confidence = amplify(steadied, self.setting.gain), confidence[0]
         self.colored += len(wanted)
         return frames
+
+    def _ask(self, luma: Floats, hints: Floats) -> Mapping[str, Floats]:
+        dial = {"temperature": np.array([self.setting.temperature], np.float32), "tilt": np.array([self.setting.tilt], np.float32)}
+        answer = self.session.run({"luma": luma, "hints": hints} | dial)
+        if not self.mirror:
+            return answer
+        other = self.session.run(
+            {name: np.ascontiguousarray(planes[..., ::-1]) for name, planes in (("luma", luma), ("hints", hints))} | dial
+        )
+        return {name: (planes + other[name][..., ::-1]) * np.float32(0.5) for name, planes in answer.items()}
 
     def _hints(self, frame: Frame) -> Floats:
         if self.steady:
