@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -108,14 +108,15 @@ def measure(
     photos: Sequence[Photo],
     source: Source,
     points: Sequence[Point],
-    judge: Judge,
+    judges: Mapping[str, Judge],
     cache: Path | None = None,
     sheets: Path | None = None,
     short_side: int = SHORT_SIDE,
 ) -> dict[str, Any]:
     """Scores of grey, of the truth and of every point of the dial; ratios are to the truth's mean, Fréchet's and KID's to the grey's.
 
-    Sheets show grey, every point and the truth, a row each, twelve photos a sheet.
+    `judges` go by what is put behind their figures: "_vgg" gives frechet_vgg, kid_vgg and their ratios. Sheets show grey, every
+    point and the truth, a row each, twelve photos a sheet.
     """
     grey, truth, scores = Score(), Score(), {point: Score() for point in points}
     shown: list[list[NDArray[np.uint8]]] = []
@@ -133,27 +134,35 @@ def measure(
                 save(sheets / f"photos_{number // SHEET_PHOTOS:02}.png", list(zip(*shown, strict=True)))
             shown = []
     label = source.label if short_side == SHORT_SIDE else f"{source.label}, {short_side} px"
-    return summary(grey, truth, scores, judge, cache) | {"photos": len(photos), "network": label, "short_side": short_side}
+    return summary(grey, truth, scores, judges, cache) | {"photos": len(photos), "network": label, "short_side": short_side}
 
 
-def summary(grey: Score, truth: Score, scores: dict[Point, Score], judge: Judge, cache: Path | None) -> dict[str, Any]:
+def summary(grey: Score, truth: Score, scores: dict[Point, Score], judges: Mapping[str, Judge], cache: Path | None) -> dict[str, Any]:
     """What was gathered, as data."""
-    real = cached_features(judge, truth.small, cache)
     base, known, rows = grey.means(), truth.means(), []
-    plain = cached_features(judge, grey.small, cache)
-    far, far_kernel = metrics.frechet_distance(plain, real), metrics.kernel_distance(plain, real, SAMPLES)[0]
     for point, score in scores.items():
-        seen_features, found = judge(score.small), score.means()
-        kid, spread = metrics.kernel_distance(seen_features, real, SAMPLES)
+        found = score.means()
         rows.append(
             {"point": str(point), "temperature": point.temperature, "tilt": point.tilt, "gain": point.gain}
-            | {"gain_db": found["psnr"] - base["psnr"], "frechet_ratio": metrics.frechet_distance(seen_features, real) / far}
+            | {"gain_db": found["psnr"] - base["psnr"]}
             | {f"{key}_ratio": found[key] / known[key] for key in RATIOS}
-            | {"kid": kid, "kid_sd": spread, "kid_ratio": kid / far_kernel}
             | found
         )
+    for suffix, judge in judges.items():
+        plain, real = (cached_features(judge, score.small, cache) for score in (grey, truth))
+        far = distances(plain, real, suffix)
+        base |= far
+        for row, score in zip(rows, scores.values(), strict=True):
+            near = distances(judge(score.small), real, suffix)
+            row |= near | {f"{key}{suffix}_ratio": near[f"{key}{suffix}"] / far[f"{key}{suffix}"] for key in ("frechet", "kid")}
     known.pop("psnr")
-    return {"grey": base | {"frechet": far, "kid": far_kernel}, "truth": known, "points": rows}
+    return {"judges": [judge.name for judge in judges.values()], "grey": base, "truth": known, "points": rows}
+
+
+def distances(seen: Floats, real: Floats, suffix: str) -> dict[str, float]:
+    """Fréchet distance of features from the true ones, KID and its spread."""
+    kid, spread = metrics.kernel_distance(seen, real, SAMPLES)
+    return {f"frechet{suffix}": metrics.frechet_distance(seen, real), f"kid{suffix}": kid, f"kid{suffix}_sd": spread}
 
 
 def cached_features(judge: Judge, pictures: Sequence[NDArray[np.uint8]], cache: Path | None) -> Floats:

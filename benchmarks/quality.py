@@ -24,6 +24,8 @@ COLUMNS = (
     "colourfulness_ratio",
     "frechet_ratio",
     "kid_ratio",
+    "frechet_vgg_ratio",
+    "kid_vgg_ratio",
     "ciede2000",
     "blotches_ratio",
     "dark_chroma_ratio",
@@ -38,6 +40,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     photos.add_argument("--photos", type=Path, default=DATA / "photos" / "val.tar", help="tar file of photos, short side 256")
     photos.add_argument("--points", default=POINTS, help="T:tilt or T:tilt:gain, joined by commas")
     photos.add_argument("--subset", choices=["all", "prototype"], default="all", help="prototype: without the ImageNet photos")
+    photos.add_argument("--judges", default="lite2", help="lite2, vgg, or both joined by a comma (slower; final results have both)")
     photos.add_argument("--short-side", type=int, default=256, help="of the size at which the network looks: a multiple of 32")
     photos.add_argument("--mirror", action="store_true", help="the mean with the answer to the mirrored picture, mirrored back")
     photos.add_argument(
@@ -72,7 +75,7 @@ def run_photos(args: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     from benchmarks import photos
-    from benchmarks.features import Judge
+    from benchmarks.features import judges
 
     torch.set_num_threads(args.threads)
     chosen = photos.load(args.photos, args.subset, args.limit)
@@ -80,7 +83,7 @@ def run_photos(args: argparse.Namespace) -> dict[str, Any]:
     source: Source = load_source(args)
     if args.mirror:
         source = Mirrored(source)
-    found = photos.measure(chosen, source, points, Judge(), args.cache, args.sheets, args.short_side)
+    found = photos.measure(chosen, source, points, judges(args.judges.split(",")), args.cache, args.sheets, args.short_side)
     return {"subset": args.subset, "mirror": args.mirror} | found
 
 
@@ -97,8 +100,9 @@ def run_clips(args: argparse.Namespace) -> dict[str, Any]:
 
 def photo_table(result: dict[str, Any]) -> str:
     """The curve as text, one point a row."""
-    rows = [f"{'T:tilt':>12} " + " ".join(f"{key.removesuffix('_ratio')[:11]:>11}" for key in COLUMNS)]
-    rows += [f"{row['point']:>12} " + " ".join(f"{row[key]:11.3f}" for key in COLUMNS) for row in result["points"]]
+    shown = [key for key in COLUMNS if key in result["points"][0]]
+    rows = [f"{'T:tilt':>12} " + " ".join(f"{key.removesuffix('_ratio')[:11]:>11}" for key in shown)]
+    rows += [f"{row['point']:>12} " + " ".join(f"{row[key]:11.3f}" for key in shown) for row in result["points"]]
     return "\n".join(rows)
 
 

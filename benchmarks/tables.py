@@ -84,34 +84,30 @@ def memory(found: list[Result]) -> str:
     return markdown(["clip", "peak memory", "growth", "machine"], rows)
 
 
+PHOTO_RATIOS = {
+    "colourfulness": "colourfulness", "frechet": "Fréchet", "kid": "KID", "frechet_vgg": "Fréchet (VGG)", "kid_vgg": "KID (VGG)",
+}  # fmt: skip
+"""Ratios in the table of photos, and their heads: those of the second judge only where a result has them."""
+
+
 def photos(found: list[Result]) -> str:
-    head = [
-        "network",
-        "photos",
-        "T : α : gain",
-        "gain over grey",
-        "colourfulness",
-        "Fréchet",
-        "KID",
-        "CIEDE2000 (grey)",
-        "blotches",
-        "dark",
-        "patchiness",
-    ]
+    chosen = newest(found, lambda r: (r["network"], r["photos"], r["subset"]))
+    keys = [key for key in PHOTO_RATIOS if not key.endswith("_vgg") or any(f"{key}_ratio" in p for r in chosen for p in r["points"])]
+    head = ["network", "photos", "T : α : gain", "gain over grey", *(PHOTO_RATIOS[key] for key in keys), "CIEDE2000 (grey)"]
     rows = [
         [
             r["network"],
             str(r["photos"]),
             p["point"].replace(":", " : "),
             f"{p['gain_db']:+.2f} dB",
-            *(f"{p[key]:.2f}" for key in ("colourfulness_ratio", "frechet_ratio", "kid_ratio")),
+            *(f"{p[f'{key}_ratio']:.2f}" if f"{key}_ratio" in p else "–" for key in keys),
             f"{p['ciede2000']:.2f} ({r['grey']['ciede2000']:.2f})",
             *(f"{p[key]:.2f}" for key in ("blotches_ratio", "dark_chroma_ratio", "patchiness_ratio")),
         ]
-        for r in newest(found, lambda r: (r["network"], r["photos"], r["subset"]))
+        for r in chosen
         for p in r["points"]
     ]
-    return markdown(head, rows)
+    return markdown([*head, "blotches", "dark", "patchiness"], rows)
 
 
 def clips(found: list[Result]) -> str:

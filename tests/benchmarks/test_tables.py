@@ -114,3 +114,18 @@ def test_history_finds_what_was_committed_before_and_what_lies_there_now(tmp_pat
     results.write(speed("2030-01-03", 0.7), folder / "speed.json")
     rows = tables.history(tables.past(folder)).splitlines()[2:]
     assert [row.split(" | ")[3] for row in rows] == ["0.50", "0.60", "0.70"]
+
+
+def test_the_second_judge_has_columns_where_a_result_has_them() -> None:
+    point = dict.fromkeys(("gain_db", "ciede2000"), 1.0) | {"point": "1:1"}
+    point |= {f"{key}_ratio": 0.5 for key in ("colourfulness", "frechet", "kid", "blotches", "dark_chroma", "patchiness")}
+    one = results.frame("quality-photos") | {"network": "a", "photos": 3, "subset": "all", "points": [point], "grey": {"ciede2000": 9.0}}
+    both = one | {"network": "b", "points": [point | {"frechet_vgg_ratio": 0.25, "kid_vgg_ratio": 0.125}]}
+    assert "VGG" not in tables.photos([one])
+    head, _, first, second = tables.photos([one, both]).splitlines()
+    columns = [cell.strip() for cell in head.split("|")]
+    place = columns.index("Fréchet (VGG)")
+    assert columns[place + 1] == "KID (VGG)"
+    assert [cell.strip() for cell in first.split("|")][place : place + 2] == ["–", "–"]
+    assert [cell.strip() for cell in second.split("|")][place : place + 2] == ["0.25", "0.12"]
+    assert head.count("|") == first.count("|") == second.count("|")
