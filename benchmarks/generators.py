@@ -75,11 +75,11 @@ class Checkpoint:
         """Raises SystemExit where the file holds another network's weights."""
         import torch
 
-        from training.network import Generator
+        from training.network import build
 
         torch.set_num_threads(threads)
-        self.torch, self.network, self.label = torch, Generator(), str(path.name)
         saved = torch.load(path, map_location="cpu", weights_only=True)
+        self.torch, self.network, self.label = torch, build(**saved.get("build", {})), str(path.name)
         state: dict[str, Any] = {key: value.float() for key, value in saved.get("ema", saved).items()}
         if tilt is not None:
             state["log_weights"] = torch.load(tilt, map_location="cpu", weights_only=True).float().log()
