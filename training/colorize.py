@@ -206,6 +206,12 @@ class Run:
         self.optimisers[0].step()
         self.average.update(self.network, int(self.seen["step"]))
 
+    def part(self) -> float:
+        """How much of the run is behind, in [0, 1]: of its minutes, or of its steps where those are given and run out first."""
+        steps = self.seen["step"] / self.args.max_steps if self.args.max_steps else 0.0
+        minutes: float = self.seen["seconds"] / 60 / self.args.minutes
+        return min(1.0, max(minutes, steps))
+
     def train(self) -> None:
         supervised = self.args.phase == "supervised"
         self.network.train(supervised)  # the adversarial phase keeps the batch statistics
@@ -214,7 +220,7 @@ class Run:
         while self.seen["seconds"] < self.args.minutes * 60:
             begun = time.monotonic()
             step = self.supervised_step if supervised else self.adversarial_step
-            for key, value in step(self.seen["seconds"] / 60 / self.args.minutes).items():
+            for key, value in step(self.part()).items():
                 totals[key].append(value.item())
             self.seen["step"] += 1
             self.seen["crops"] += self.args.batch
