@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("torch", reason="photos are looked at beside a PyTorch judge: pip install -e '.[dev]'")
 
-from benchmarks import metrics, photos, reliability  # noqa: E402
+from benchmarks import metrics, photos, reliability
 
 
 def made(times: float, count: int = 60_000) -> tuple[np.ndarray, np.ndarray]:
