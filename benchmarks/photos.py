@@ -23,7 +23,7 @@ from vidcolor.planes import Box, Layout, Planes, shrink, work_size
 from vidcolor.stages.colorize import amplify
 
 Floats = NDArray[np.float32]
-SHORT_SIDE, SHEET_PHOTOS = 256, 12
+SHORT_SIDE, SHEET_PHOTOS = 256, 8
 RATIOS = ("colourfulness", "blotches", "dark_chroma", "patchiness")
 SUBSETS = {"all": "", "prototype": "imagenet"}
 """What a name must not contain to be in a subset: the prototype had seen some of the ImageNet photos."""
@@ -35,20 +35,25 @@ class Photo:
     rgb: NDArray[np.uint8]
 
 
-def load(path: Path, subset: str = "all", limit: int | None = None) -> list[Photo]:
-    """Photos of a tar file in its order, short side 256; `limit` counts after the subset was taken."""
+def load(path: Path, subset: str = "all", limit: int | None = None, spread: bool = False) -> list[Photo]:
+    """Photos of a tar file in its order, short side 256; `limit` counts after the subset was taken.
+
+    `spread` takes them evenly over the file, where neighbours often show the same kind of thing, and not from its beginning.
+    """
     without, photos = SUBSETS[subset], list[Photo]()
     with tarfile.open(path) as tar:
         for member in tar:
             if not member.name.endswith((".jpg", ".png")) or (without and without in member.name):
                 continue
-            if len(photos) == limit:
+            if len(photos) == limit and not spread:
                 break
             file = tar.extractfile(member)
             image = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR) if file else None
             if image is None:
                 raise ValueError(f"{path}: {member.name} cannot be read as a picture")
             photos.append(Photo(member.name, np.ascontiguousarray(image[..., ::-1])))
+    if spread and limit and limit < len(photos):
+        return [photos[i * len(photos) // limit] for i in range(limit)]
     return photos
 
 
@@ -116,7 +121,7 @@ def measure(
     """Scores of grey, of the truth and of every point of the dial; ratios are to the truth's mean, Fréchet's and KID's to the grey's.
 
     `judges` go by what is put behind their figures: "_vgg" gives frechet_vgg, kid_vgg and their ratios. Sheets show grey, every
-    point and the truth, a row each, twelve photos a sheet.
+    point and the truth, a row each, eight photos a sheet.
     """
     grey, truth, scores = Score(), Score(), {point: Score() for point in points}
     shown: list[list[NDArray[np.uint8]]] = []

@@ -40,6 +40,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     photos.add_argument("--photos", type=Path, default=DATA / "photos" / "val.tar", help="tar file of photos, short side 256")
     photos.add_argument("--points", default=POINTS, help="T:tilt or T:tilt:gain, joined by commas")
     photos.add_argument("--subset", choices=["all", "prototype"], default="all", help="prototype: without the ImageNet photos")
+    photos.add_argument("--spread", action="store_true", help="--limit takes photos evenly over the file, not its first ones")
     photos.add_argument("--judges", default="lite2", help="lite2, vgg, or both joined by a comma (slower; final results have both)")
     photos.add_argument("--short-side", type=int, default=256, help="of the size at which the network looks: a multiple of 32")
     photos.add_argument("--mirror", action="store_true", help="the mean with the answer to the mirrored picture, mirrored back")
@@ -78,13 +79,13 @@ def run_photos(args: argparse.Namespace) -> dict[str, Any]:
     from benchmarks.features import judges
 
     torch.set_num_threads(args.threads)
-    chosen = photos.load(args.photos, args.subset, args.limit)
+    chosen = photos.load(args.photos, args.subset, args.limit, args.spread)
     points = [Point.parse(text) for text in args.points.split(",")]
     source: Source = load_source(args)
     if args.mirror:
         source = Mirrored(source)
     found = photos.measure(chosen, source, points, judges(args.judges.split(",")), args.cache, args.sheets, args.short_side)
-    return {"subset": args.subset, "mirror": args.mirror} | found
+    return {"subset": args.subset, "spread": args.spread, "mirror": args.mirror} | found
 
 
 def run_clips(args: argparse.Namespace) -> dict[str, Any]:

@@ -73,6 +73,12 @@ def test_photos_come_in_order_and_by_subset(tmp_path: Path) -> None:
     np.testing.assert_array_equal(photos.load(path, limit=1)[0].rgb, picture(0))
 
 
+def test_photos_can_be_spread_over_the_file(tmp_path: Path) -> None:
+    path = pack(tmp_path / "a.tar", [f"{i}.png" for i in range(7)])
+    assert [photo.name for photo in photos.load(path, limit=3, spread=True)] == ["0.png", "2.png", "4.png"]
+    assert len(photos.load(path, limit=9, spread=True)) == len(photos.load(path, spread=True)) == 7
+
+
 def test_a_picture_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar", "w") as tar:
         member = tarfile.TarInfo("bad.jpg")
