@@ -57,9 +57,17 @@ def load(path: Path, subset: str = "all", limit: int | None = None, spread: bool
     return photos
 
 
-def look(rgb: NDArray[np.uint8], short_side: int = SHORT_SIDE) -> tuple[Floats, Floats]:
-    """Luma of a picture as the network sees it, at work size, and at the quarter size that chroma comes in."""
+def look(rgb: NDArray[np.uint8], short_side: int = SHORT_SIDE, film: int | None = None) -> tuple[Floats, Floats]:
+    """Luma of a picture as the network sees it, at work size, and at the quarter size that chroma comes in.
+
+    With `film`, a seed: as a stock, a lens, a scan and grain might have left it, by the changes that training makes.
+    """
     luma, _ = metrics.split(rgb)
+    if film is not None:
+        from training.data import film_luma, grain
+
+        rng = np.random.default_rng(film)
+        luma = grain(film_luma(rgb, luma, rng), rng)
     height, width = luma.shape
     codes = np.asarray(np.rint(luma * 255), np.uint8)
     planes = Planes(codes, None, None, Layout(width, height, chroma="400", full_range=True))
@@ -117,18 +125,19 @@ def measure(
     cache: Path | None = None,
     sheets: Path | None = None,
     short_side: int = SHORT_SIDE,
+    film: bool = False,
 ) -> dict[str, Any]:
     """Scores of grey, of the truth and of every point of the dial; ratios are to the truth's mean, Fréchet's and KID's to the grey's.
 
     `judges` go by what is put behind their figures: "_vgg" gives frechet_vgg, kid_vgg and their ratios. Sheets show grey, every
-    point and the truth, a row each, eight photos a sheet.
+    point and the truth, a row each, eight photos a sheet. With `film` the network sees photos as film would have left them.
     """
     grey, truth, scores = Score(), Score(), {point: Score() for point in points}
     shown: list[list[NDArray[np.uint8]]] = []
     for number, photo in enumerate(photos):
         luma, chroma = metrics.split(photo.rgb)
         lab = metrics.srgb_to_lab(photo.rgb)
-        seen, low = look(photo.rgb, short_side)
+        seen, low = look(photo.rgb, short_side, number if film else None)
         column = [grey.add(luma, np.zeros_like(chroma), chroma, lab)]
         for point, answer in zip(points, ask(source, seen, points), strict=True):
             column.append(scores[point].add(luma, paint(luma, low, amplify(answer, point.gain)), chroma, lab))
@@ -138,8 +147,9 @@ def measure(
             if sheets:
                 save(sheets / f"photos_{number // SHEET_PHOTOS:02}.png", list(zip(*shown, strict=True)))
             shown = []
-    label = source.label if short_side == SHORT_SIDE else f"{source.label}, {short_side} px"
-    return summary(grey, truth, scores, judges, cache) | {"photos": len(photos), "network": label, "short_side": short_side}
+    label = source.label + (f", {short_side} px" if short_side != SHORT_SIDE else "") + (", film" if film else "")
+    about = {"photos": len(photos), "network": label, "short_side": short_side, "film": film}
+    return summary(grey, truth, scores, judges, cache) | about
 
 
 def summary(grey: Score, truth: Score, scores: dict[Point, Score], judges: Mapping[str, Judge], cache: Path | None) -> dict[str, Any]:

@@ -47,6 +47,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     photos.add_argument(
         "--cache", type=Path, default=Path(tempfile.gettempdir()) / "vidcolor-benchmarks", help="keeps the judge's features"
     )
+    photos.add_argument("--film", action="store_true", help="show the network the photos as film would have left them, grain and all")
     clips = kinds.add_parser("clips", help="steadiness, beside the truth's")
     clips.add_argument("--clips", type=Path, default=DATA / "clips", help="a folder of clips, or one clip")
     clips.add_argument("--point", default="0.6:0.5:1.2", help="T:tilt or T:tilt:gain")
@@ -84,7 +85,7 @@ def run_photos(args: argparse.Namespace) -> dict[str, Any]:
     source: Source = load_source(args)
     if args.mirror:
         source = Mirrored(source)
-    found = photos.measure(chosen, source, points, judges(args.judges.split(",")), args.cache, args.sheets, args.short_side)
+    found = photos.measure(chosen, source, points, judges(args.judges.split(",")), args.cache, args.sheets, args.short_side, args.film)
     return {"subset": args.subset, "spread": args.spread, "mirror": args.mirror} | found
 
 

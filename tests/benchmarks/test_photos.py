@@ -281,3 +281,11 @@ def test_the_work_size_is_used_and_told(tmp_path: Path) -> None:
     result = photos.measure(chosen, source, [Point(1, 0)], {"": MeanColour()}, short_side=96)
     assert source.sizes == [(1, 96, 128)] * 2  # 256 x 300 to the nearest multiple of 32
     assert (result["network"], result["short_side"]) == ("sided, 96 px", 96)
+
+
+def test_film_changes_what_the_network_sees_and_the_seed_decides_how() -> None:
+    photo = photos.Photo("a", picture(0))
+    plain, film, again, other = (photos.look(photo.rgb, 96, seed)[0] for seed in (None, 1, 1, 2))
+    assert plain.shape == film.shape
+    assert not np.array_equal(plain, film) and not np.array_equal(film, other)
+    assert np.array_equal(film, again)
