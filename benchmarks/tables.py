@@ -4,7 +4,7 @@
     python -m benchmarks.tables README.md --check                exit status 1 where a table is out of date
     python -m benchmarks.tables --history                        ratio and fps per measured commit, from the history of the results
 
-Names: throughput, startup, memory, photos, clips. A table whose result is missing is a failure, never left as it was.
+Names: throughput, startup, memory, photos, networks, clips. A table whose result is missing is a failure, never left as it was.
 """
 
 from __future__ import annotations
@@ -90,6 +90,10 @@ PHOTO_RATIOS = {
 """Ratios in the table of photos, and their heads: those of the second judge only where a result has them."""
 
 
+VIVID = 0.8
+"""The colourfulness at which networks are compared: about that of the default dial."""
+
+
 def photos(found: list[Result]) -> str:
     chosen = newest(found, lambda r: (r["network"], r["photos"], r["subset"]))
     keys = [key for key in PHOTO_RATIOS if not key.endswith("_vgg") or any(f"{key}_ratio" in p for r in chosen for p in r["points"])]
@@ -110,6 +114,19 @@ def photos(found: list[Result]) -> str:
     return markdown([*head, "blotches", "dark", "patchiness"], rows)
 
 
+def networks(found: list[Result]) -> str:
+    """One row a network, of its newest result on all 200 photos: the best gain, and the point nearest to VIVID of life's colours."""
+    head = ["network", "best gain over grey", "T : α : gain", "gain there", "colourfulness", "Fréchet", "KID", "CIEDE2000 (grey)"]
+    rows = []
+    for r in newest((r for r in found if r["photos"] == 200), lambda r: r["network"]):
+        p = min(r["points"], key=lambda p: abs(p["colourfulness_ratio"] - VIVID))
+        best = max(p["gain_db"] for p in r["points"])
+        figures = (f"{p[f'{key}_ratio']:.2f}" for key in ("colourfulness", "frechet", "kid"))
+        last = f"{p['ciede2000']:.2f} ({r['grey']['ciede2000']:.2f})"
+        rows.append([r["network"], f"{best:+.2f} dB", p["point"].replace(":", " : "), f"{p['gain_db']:+.2f} dB", *figures, last])
+    return markdown(head, rows)
+
+
 def clips(found: list[Result]) -> str:
     head = ["clip", "version", "warp error, 1 frame (×10⁻⁶)", "8 frames (×10⁻⁶)", "CDC (×10⁻⁴)", "colourfulness"]
     rows = []
@@ -127,6 +144,7 @@ TABLES: dict[str, tuple[str, Callable[[list[Result]], str]]] = {
     "startup": ("startup", startup),
     "memory": ("memory", memory),
     "photos": ("quality-photos", photos),
+    "networks": ("quality-photos", networks),
     "clips": ("quality-clips", clips),
 }
 """Names of tables: the benchmark whose results they show, and how."""

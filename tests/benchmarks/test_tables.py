@@ -129,3 +129,15 @@ def test_the_second_judge_has_columns_where_a_result_has_them() -> None:
     assert [cell.strip() for cell in first.split("|")][place : place + 2] == ["–", "–"]
     assert [cell.strip() for cell in second.split("|")][place : place + 2] == ["0.25", "0.12"]
     assert head.count("|") == first.count("|") == second.count("|")
+
+
+def test_networks_are_compared_where_their_colours_are_about_as_vivid() -> None:
+    def point(gain: float, colours: float) -> dict[str, Any]:
+        figures = {"frechet_ratio": 0.2, "kid_ratio": 0.1, "colourfulness_ratio": colours}
+        return {"point": f"{colours}:0", "gain_db": gain, "ciede2000": 9.0} | figures
+
+    frame = results.frame("quality-photos") | {"subset": "all", "grey": {"ciede2000": 11.0}}
+    whole = frame | {"network": "a", "photos": 200, "points": [point(2.0, 0.5), point(1.0, 0.79), point(0.5, 0.9)]}
+    part = frame | {"network": "b", "photos": 120, "points": [point(3.0, 0.8)]}
+    _, _, *rows = tables.networks([whole, part]).splitlines()
+    assert rows == ["| a | +2.00 dB | 0.79 : 0 | +1.00 dB | 0.79 | 0.20 | 0.10 | 9.00 (11.00) |"], "photos of another number never compare"
