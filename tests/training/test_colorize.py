@@ -62,6 +62,16 @@ def test_both_phases_run_and_resume(photos: Path, tmp_path: Path) -> None:
     assert moved, "the generator moves once the critic has learned alone"
 
 
+def test_the_recipe_goes_through_all_phases_and_hands_on_its_network(photos: Path, tmp_path: Path) -> None:
+    words = ["--data", photos, "--out", tmp_path / "run", "--batch", 2, "--crop", 64, "--max-steps", 1]
+    command = [sys.executable, "-m", "training.recipe", *map(str, words)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    last = torch.load(tmp_path / "run" / "adversarial" / "last.pt", weights_only=True)
+    assert last["seen"]["crops"] == 6, "two crops in each of three phases"
+    assert (tmp_path / "run" / "scenes" / "last.png").exists()
+
+
 def test_soft_encoding_keeps_colours(photos: Path) -> None:
     images, _ = load_photos([photos])
     _, cb, cr = split(images[0])
