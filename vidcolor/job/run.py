@@ -105,7 +105,7 @@ def journal_header(plan: Plan) -> dict[str, Any]:
         "job": {key: str(value) if isinstance(value, Path | Fraction) else value for key, value in job.items()},
         "av": version("av"),
         "input": identity(plan.job.input),
-        "network": [plan.network.name, plan.network.card.sha256],
+        "network": f"{plan.network.name} {plan.network.card.sha256[:16]}",
         "device": plan.device,
         "encoding": dataclasses.asdict(plan.encoding),
     }
