@@ -28,13 +28,13 @@ import numpy as np
 from benchmarks import metrics
 from benchmarks.generators import Checkpoint, Point, Shipped, Source, ask, paint
 from benchmarks.metrics import Picture
+from benchmarks.quality import DATA
 from vidcolor.stages.colorize import amplify
 
 if TYPE_CHECKING:
     from benchmarks.photos import Photo
 
 TEMPLATE = Path(__file__).with_name("blind.html")
-PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "data" / "photos" / "val.tar"
 PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 Z95 = 1.959964
 """Two-sided 95 % of the normal distribution."""
@@ -179,7 +179,7 @@ def main() -> None:
     parser.add_argument("--point-b", help="of side B, where it differs")
     parser.add_argument("--label-a", help="its name in the result")
     parser.add_argument("--label-b", help="its name in the result")
-    parser.add_argument("--photos", type=Path, default=PHOTOS, help="tar file of photos that networks colour")
+    parser.add_argument("--photos", type=Path, default=DATA / "photos" / "val.tar", help="tar file of photos that networks colour")
     parser.add_argument("--pairs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("blind.html"))

