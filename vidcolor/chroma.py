@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -10,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidcolor.planes import SUBSAMPLING, Codes, Floats, Layout, Siting, rgb_offsets, tone_curve
+from vidcolor.planes import SUBSAMPLING, Codes, Floats, Layout, Planes, Siting, rgb_offsets, tone_curve
 
 SMALLEST_VARIANCE = 1e-2
 """Added to the variance of luma in a 3x3 window, so that flat areas and grain do not steer chroma.
@@ -37,10 +38,15 @@ def guided(chroma_low: Floats, luma_low: Floats) -> Guided:
 
     `chroma_low` (2, h, w), `luma_low` (h, w); any network units.
     """
+    cb_slope, cr_slope = slopes(chroma_low, luma_low)
+    return Guided(chroma_low[0], chroma_low[1], cb_slope, cr_slope, luma_low)
+
+
+def slopes(planes: Iterable[Floats], luma_low: Floats) -> list[Floats]:
+    """How each plane (h, w) follows luma (h, w), as `guided` has it."""
     mean_luma = _box(luma_low)
     variance = np.maximum(_box(luma_low * luma_low) - mean_luma * mean_luma, np.float32(0)) + np.float32(SMALLEST_VARIANCE)
-    slopes = [_box((_box(luma_low * chroma) - mean_luma * _box(chroma)) / variance) for chroma in chroma_low]
-    return Guided(chroma_low[0], chroma_low[1], slopes[0], slopes[1], luma_low)
+    return [_box((_box(luma_low * plane) - mean_luma * _box(plane)) / variance) for plane in planes]
 
 
 def _box(plane: NDArray[Any]) -> Floats:
@@ -212,6 +218,37 @@ def resample_chroma(plane: Floats, source: Layout, target: Layout) -> Floats:
     matrix = np.array([[0.5**across, 0, -left * 0.5**across], [0, 0.5**down, -top * 0.5**down]])
     full = cv2.warpAffine(plane, matrix, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
     return sited_mean(phases(cast(Floats, full), target), target.siting)
+
+
+def own_chroma(planes: Planes, target: Layout) -> tuple[Floats, Floats]:
+    """Cb and Cr of the planes on the chroma samples of `target`, float32 in units of their own matrix; field by field where needed.
+
+    Raises ValueError for grey planes.
+    """
+    if planes.cb is None or planes.cr is None:
+        raise ValueError("grey planes have no chroma")
+    layout = planes.layout
+    neutral, span = layout.chroma_codes
+    cb, cr = (_moved((plane.astype(np.float32) - neutral) * np.float32(1 / span), layout, target) for plane in (planes.cb, planes.cr))
+    return cb, cr
+
+
+def _moved(values: Floats, layout: Layout, target: Layout) -> Floats:
+    if (layout.chroma, layout.siting) == (target.chroma, target.siting):
+        return values
+    if target.fields == "progressive" or SUBSAMPLING[layout.chroma][1] == SUBSAMPLING[target.chroma][1] == 0:
+        return resample_chroma(values, layout, target)
+    moved = np.empty(target.chroma_shape, np.float32)
+    for first in (0, 1):
+        field = replace(target, height=(target.height - first + 1) // 2)
+        moved[first::2] = resample_chroma(values[first::2], layout, field)
+    return moved
+
+
+def samples_inside(start: int, length: int, whole: int, bits: int) -> slice:
+    """The chroma samples that lie wholly inside `start`, `length` luma samples of `whole`."""
+    end = start + length
+    return slice(-(-start >> bits), -(-whole >> bits) if end >= whole else end >> bits)
 
 
 def _site(siting: Siting, bits: int, first: str, last: str = "-") -> float:

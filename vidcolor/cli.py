@@ -29,7 +29,9 @@ app = typer.Typer(**PLAIN)
 others = typer.Typer(**PLAIN)
 out, err = Console(soft_wrap=True, highlight=False, emoji=False), Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
-OTHER_WORDS = "Other words: vidcolor networks · vidcolor doctor [--gpu]"
+OTHER_WORDS = "Other words: vidcolor styles · vidcolor networks · vidcolor doctor [--gpu]"
+SIDES = {"fast": 320, "best": 640}
+"""Words of --style-size."""
 
 
 def seconds(text: str | None) -> Fraction | None:
@@ -52,6 +54,24 @@ def named(text: str) -> Path:
     return Path(text)
 
 
+def side(text: str | None) -> int | None:
+    """The short side that a word of --style-size means; None for the network's own."""
+    if text is None or text in SIDES:
+        return SIDES.get(text or "")
+    if not text.isdecimal():
+        raise typer.BadParameter(f"--style-size {text!r}: a number of pixels, fast (320) or best (640)")
+    return int(text)
+
+
+def source_of_color(color_from: str | None, keep_colors: bool) -> str:
+    """Whose colour a restyled film has."""
+    if color_from not in (None, "film", "style"):
+        raise typer.BadParameter(f"--color-from {color_from!r}: film or style")
+    if keep_colors and color_from == "style":
+        raise typer.BadParameter("--keep-colors and --color-from style exclude each other")
+    return "film" if keep_colors else color_from or "style"
+
+
 def version(asked: bool) -> None:
     if asked:
         out.print(f"vidcolor {__version__}")
@@ -63,12 +83,20 @@ def color(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Films, pictures, or a folder of them.", parser=named)],
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", help="File, or folder for several inputs; without it name.color.ext beside each input."),
+        typer.Option("-o", "--output", help="File, or folder for several; without it name.color.ext or name.STYLE.ext beside each."),
     ] = None,
+    style: Annotated[
+        str | None,
+        typer.Option(help='Restyle: a name (see: vidcolor styles), a picture, or a mix such as "great-wave:0.7,sketch:0.3".'),
+    ] = None,
+    style_strength: Annotated[float, typer.Option(min=0, max=1, help="0 the film as it is, 1 all style.")] = 1.0,
+    style_size: Annotated[str | None, typer.Option(help="Short side at which the style looks: pixels, fast (320), best (640).")] = None,
+    color_from: Annotated[str | None, typer.Option(help="Whose colour a restyled film has: film or style (default).")] = None,
+    keep_colors: Annotated[bool, typer.Option("--keep-colors", help="As --color-from film.")] = False,
     vividness: Annotated[float, typer.Option(min=0, max=2, help="0 muted, 1 as most like it, 2 bold.")] = 1.0,
     network: Annotated[str, typer.Option(help="Name of a network (see: vidcolor networks) or a .onnx file.")] = "colorize-fast",
     device: Annotated[str, typer.Option(help="auto, cpu, tensorrt[:n] or openvino:GPU.")] = "auto",
-    steady: Annotated[str, typer.Option(help="causal: colour follows motion; off: every frame for itself.")] = "causal",
+    steady: Annotated[str, typer.Option(help="causal: colour and style follow motion; off: every frame for itself.")] = "causal",
     codec: Annotated[str | None, typer.Option(help="h264 (default), hevc, av1, vp9, ffv1, prores, dnxhr, or an FFmpeg encoder.")] = None,
     crf: Annotated[float | None, typer.Option(help="Quality of the encoder; lower is better.")] = None,
     preset: Annotated[str | None, typer.Option(help="Speed of the encoder, in its own words.")] = None,
@@ -92,22 +120,25 @@ def color(
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tracebacks with errors.")] = False,
     _version: Annotated[bool, typer.Option("--version", callback=version, is_eager=True, help="Say the version.")] = False,
 ) -> None:
-    """Colour black-and-white film. Sound, subtitles, timing and sharpness stay as they are.
+    """Colour black-and-white film, or restyle any. Sound, subtitles, timing and sharpness stay as they are.
 
     vidcolor film.mp4 -o out.mp4
+
+    vidcolor film.mp4 --style anime -o out.mp4
     """
     common = {
         "vividness": vividness, "network": network, "device": device, "steady": steady, "codec": codec, "crf": crf, "preset": preset,
         "pix_fmt": pix_fmt, "lossless": lossless, "start": seconds(start), "end": seconds(end), "deinterlace": deinterlace,
         "recolor": recolor, "only_grey": only_grey, "drop_unsupported": drop_unsupported, "overwrite": overwrite, "resume": resume,
-        "threads": threads, "prefetch": prefetch,
+        "threads": threads, "prefetch": prefetch, "style": style, "style_strength": style_strength, "style_size": side(style_size),
+        "color_from": source_of_color(color_from, keep_colors),
     }  # fmt: skip
     if steady not in ("off", "causal"):
         raise typer.BadParameter(f"--steady {steady!r}: off or causal")
     try:
         from vidcolor import job
 
-        pairs = job.expand(inputs, output)
+        pairs = job.expand(inputs, output, style)
         if preview is not None and len(pairs) > 1:
             raise UsageError(f"--preview {preview}: is one sheet, but there are {len(pairs)} inputs")
     except (VidcolorError, KeyboardInterrupt) as error:
@@ -219,7 +250,8 @@ def say_plan(plan: dict[str, Any], as_json: bool) -> None:
         ("looked at", f"{width}x{height} from ({left}, {top}); what lies outside stays neutral" if plan["borders"] else ""),
         *(("copied", text) for text in plan["copied"]),
         *(("left out", text) for text in plan["dropped"]),
-        ("network", f"{plan['network']}, vividness {plan['vividness']:g}, steady {plan['steady']}"),
+        ("network", f"{plan['network']}, vividness {plan['vividness']:g}, steady {plan['steady']}" if plan["network"] else ""),
+        ("style", style_in_words(plan["style"])),
         ("device", plan["why"]),
         *(("note", text) for text in plan["notes"]),
         ("takes", f"about {plan['estimate']:.0f} s" if plan["estimate"] else ""),
@@ -227,6 +259,13 @@ def say_plan(plan: dict[str, Any], as_json: bool) -> None:
     for key, text in lines:
         if text:
             out.print(f"{key + ':':<11}{text}", markup=False)
+
+
+def style_in_words(style: dict[str, Any] | None) -> str:
+    if style is None:
+        return ""
+    color = ", colour from the film" if style["color_from"] == "film" else ""
+    return f"{style['name']}, strength {style['strength']:g}, seen at {style['size']} by {style['network']}{color}"
 
 
 @others.command()
@@ -266,10 +305,10 @@ def doctor(
 
 
 def main(words: list[str] | None = None) -> None:
-    """Entry point. The first word chooses: `networks`, `doctor`; anything else is a film."""
+    """Entry point. The first word chooses: `networks`, `styles`, `doctor`; anything else is a film."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     words = sys.argv[1:] or ["--help"] if words is None else words
-    asked = others if words and words[0] in ("networks", "doctor") else app
+    asked = others if words and words[0] in ("networks", "styles", "doctor") else app
     try:
         status = asked(words, prog_name="vidcolor", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):

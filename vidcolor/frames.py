@@ -16,6 +16,9 @@ class Work:
     luma (H, W) in [0, 1]; chroma (2, H/4, W/4), Cb and Cr of BT.709; confidence (H/4, W/4) in [0, 1]; hints (3, H, W): Cb, Cr
     and weight. All float32. `box` is the part of the source that was looked at (without black borders). All are upright: the
     source was turned counter-clockwise by `turns` quarters.
+
+    At style size: `content` (3, h, w), what the style network was shown, and `styled` (3, h, w), what it made of it; both are Y, Cb
+    and Cr in network units of the source's own matrix.
     """
 
     luma: Floats
@@ -24,6 +27,8 @@ class Work:
     confidence: Floats | None = None
     hints: Floats | None = None
     turns: int = 0
+    content: Floats | None = None
+    styled: Floats | None = None
 
 
 @dataclass(slots=True)
@@ -42,6 +47,11 @@ class Frame:
     place: int = 0
     keep: bool = False
     out: Planes | None = field(default=None)
+
+    @property
+    def own_color(self) -> bool:
+        """Whether its colour is the film's own: none was made for it, or none is to be used."""
+        return self.keep or self.work.chroma is None
 
 
 class Stage(Protocol):

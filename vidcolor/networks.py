@@ -33,9 +33,9 @@ class Card:
     `inputs` and `outputs` by name; `work_size` is the short side it looks at in pixels, both sides multiples of `multiple`;
     `sha256` of the ONNX file; `licence` of the weights; `data`, `seed`, `hours`, `commit` and `crops` of their training; `metrics`
     as measured by benchmarks; `tolerance` the largest absolute difference from the f32 answer by precision; `dial` the vividness
-    positions 0, 1 and 2 as (temperature, tilt, gain); `f32_operators` what an fp16 build leaves in f32; `weights` the name of the
-    network whose ONNX file this one uses, where it has none of its own; `mirror` whether the answers to a picture and to its mirror
-    image are averaged.
+    positions 0, 1 and 2 as (temperature, tilt, gain), for the task "colorize" only; `f32_operators` what an fp16 build leaves in
+    f32; `weights` the name of the network whose ONNX file this one uses, where it has none of its own; `mirror` whether the answers
+    to a picture and to its mirror image are averaged.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Card:
     crops: int
     metrics: Mapping[str, Any]
     tolerance: Mapping[str, float]
-    dial: tuple[tuple[float, float, float], ...]
+    dial: tuple[tuple[float, float, float], ...] = ()
     f32_operators: tuple[str, ...] = ()
     weights: str = ""
     mirror: bool = False
@@ -81,10 +81,10 @@ def available() -> list[Network]:
     return [_network(path) for path in sorted(_folder().glob("*.json"))]
 
 
-def find(name: str) -> Network:
+def find(name: str, task: str = "") -> Network:
     """A shipped network by its name, or any by the path of its .onnx file; the file is verified against its card.
 
-    Raises DeviceError where there is none, its card is missing or wrong, or the file is damaged.
+    Raises DeviceError where there is none, its card is missing or wrong, the file is damaged, or it is not for the `task` given.
     """
     if name.endswith(".onnx"):
         if not Path(name).is_file():
@@ -98,6 +98,8 @@ def find(name: str) -> Network:
         network = _network(path)
     if hashlib.sha256(_read(network.path)).hexdigest() != network.card.sha256:
         raise DeviceError(f"{network.path}: network {network.name} is damaged, its sha256 is not that of its card: install vidcolor again")
+    if task and network.card.task != task:
+        raise DeviceError(f"network {network.name} is for the task {network.card.task}, not {task}: see vidcolor networks")
     return network
 
 
@@ -159,7 +161,7 @@ def _card(raw: Any) -> Card:
         outputs=_ports(raw["outputs"], "outputs"),
         data=tuple(DataSet(str(entry["name"]), str(entry["licence"])) for entry in raw["data"]),
         tolerance={str(key): _number(value, f"tolerance {key}", float) for key, value in raw["tolerance"].items()},
-        dial=tuple(_position(entry) for entry in raw["dial"]),
+        dial=tuple(_position(entry) for entry in (raw["dial"] if raw["task"] == "colorize" else raw.get("dial", ()))),
         f32_operators=tuple(map(str, raw.get("f32_operators", ()))),
         weights=str(raw.get("weights", "")),
         mirror=raw.get("mirror", False) is True,

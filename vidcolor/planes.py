@@ -116,12 +116,34 @@ def rgb_offsets(matrix: str) -> NDArray[np.floating[Any]]:
     return np.linalg.inv(_to_ycc(matrix))[:, 1:]
 
 
+def to_rgb_units(planes: Floats, matrix: str) -> Floats:
+    """RGB (3, h, w) in [0, 1], clipped, of Y, Cb, Cr (3, h, w) in network units of `matrix`."""
+    back = np.linalg.inv(_to_ycc(matrix)).astype(np.float32)
+    return np.asarray(np.clip(back @ planes.reshape(3, -1), 0, 1).reshape(planes.shape), np.float32)
+
+
+def from_rgb_units(rgb: Floats, matrix: str) -> Floats:
+    """Y, Cb, Cr (3, h, w) in network units of `matrix`, of RGB (3, h, w) in [0, 1]."""
+    return (_to_ycc(matrix).astype(np.float32) @ rgb.reshape(3, -1)).reshape(rgb.shape)
+
+
 def luma_units(y: Codes, layout: Layout) -> Floats:
     """Code values to network units: float32, black 0, white 1, clipped; PQ and HLG through a tone curve."""
     black, white = layout.luma_codes
     units = y.astype(np.float32)
     units = np.clip((units - black) * np.float32(1 / (white - black)), 0, 1)
     return units if layout.transfer == "sdr" else tone_curve(units, layout.transfer)
+
+
+def at_depth(y: Codes, source: Layout, target: Layout) -> Codes:
+    """Luma codes at the depth of the target: the array itself where that is its own, else shifted up exactly, or rounded."""
+    shift = target.depth - source.depth
+    if shift == 0:
+        return y
+    if shift > 0:
+        return np.left_shift(y, shift, dtype=np.uint16)
+    rounded = (y.astype(np.uint32) + (1 << (-shift - 1))) >> -shift
+    return cast(Codes, np.minimum(rounded, (1 << target.depth) - 1).astype(target.dtype))
 
 
 def tone_curve(luma: Floats, transfer: Transfer) -> Floats:
@@ -167,12 +189,36 @@ def work_size(box: Box, short_side: int, multiple: int = 32) -> tuple[int, int]:
 def shrink(planes: Planes, box: Box, size: tuple[int, int]) -> Floats:
     """Luma of the picture inside `box` at work size (height, width): float32 in network units, by area averaging.
 
-    One of the two places where full-size planes are computed on; the other is the fuse stage.
+    This and `shrink_chroma` are one of the two places where full-size planes are computed on; the other is the fuse stage.
     """
-    inside = planes.y[box.top : box.top + box.height, box.left : box.left + box.width]
+    return luma_units(_shrunk(planes.y[box.top : box.top + box.height, box.left : box.left + box.width], size), planes.layout)
+
+
+def shrink_chroma(planes: Planes, box: Box, size: tuple[int, int]) -> Floats:
+    """Cb and Cr of the picture inside `box`: (2, height, width), float32 units of the planes' own matrix, by area averaging.
+
+    Zero for grey planes. The siting of chroma, less than a pixel of the source, is left aside.
+    """
+    if planes.cb is None or planes.cr is None:
+        return np.zeros((2, *size), np.float32)
+    across, down = SUBSAMPLING[planes.layout.chroma]
+    rows = slice(box.top >> down, -(-(box.top + box.height) >> down))
+    columns = slice(box.left >> across, -(-(box.left + box.width) >> across))
+    neutral, span = planes.layout.chroma_codes
+    small = np.stack([_shrunk(plane[rows, columns], size) for plane in (planes.cb, planes.cr)])
+    return (small.astype(np.float32) - neutral) * np.float32(1 / span)
+
+
+def shrink_color(planes: Planes, box: Box, size: tuple[int, int], turns: int = 0) -> Floats:
+    """Y, Cb, Cr (3, height, width) of the picture inside `box`, turned counter-clockwise by quarters; units of its own matrix."""
+    stored = size[::-1] if turns % 2 else size
+    every = np.concatenate([shrink(planes, box, stored)[None], shrink_chroma(planes, box, stored)])
+    return np.ascontiguousarray(np.rot90(every, turns, (1, 2)))
+
+
+def _shrunk(inside: Codes, size: tuple[int, int]) -> Codes:
     height, width = size
     larger = inside.shape[0] >= height and inside.shape[1] >= width
     while larger and inside.shape[0] >= 4 * height and inside.shape[1] >= 4 * width:  # halving whole numbers has a fast path
         inside = cast(Codes, cv2.resize(inside, (inside.shape[1] // 2, inside.shape[0] // 2), interpolation=cv2.INTER_AREA))
-    small = cv2.resize(inside, (width, height), interpolation=cv2.INTER_AREA if larger else cv2.INTER_LINEAR)
-    return luma_units(cast(Codes, small), planes.layout)
+    return cast(Codes, cv2.resize(inside, (width, height), interpolation=cv2.INTER_AREA if larger else cv2.INTER_LINEAR))

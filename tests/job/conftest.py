@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import shutil
 import threading
 from pathlib import Path
@@ -13,9 +12,7 @@ import pytest
 from tests.job.films import FRAMES, Shade
 from tests.media.clips import make
 from vidcolor import cli
-from vidcolor.job import segments
-
-running = importlib.import_module("vidcolor.job.run")  # the package holds the function under this name
+from vidcolor.job import segments, wiring
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +25,7 @@ def film(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A film of two segments of a second, coloured by Shade."""
     monkeypatch.setattr(segments, "SHORTEST", 1)
     monkeypatch.setattr(segments, "LONGEST", 1)
-    monkeypatch.setattr(running, "load_session", lambda plan: Shade())
+    monkeypatch.setattr(wiring, "load_session", lambda plan: Shade())
     (tmp_path / "in").mkdir()
     (tmp_path / "out").mkdir()
     return Path(shutil.copy2(source, tmp_path / "in" / "film.mkv"))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.media.codecs import CONTAINERS
+from vidcolor.styles import parse_mix
 
 FILMS = {".3gp", ".avi", ".dv", ".flv", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogv"}
 FILMS |= {".ts", ".vob", ".webm", ".wmv"}
@@ -17,20 +18,21 @@ SUFFIXES = FILMS | PICTURES
 MARK = ".color"
 
 
-def expand(inputs: Sequence[Path], output: str | None) -> list[tuple[Path, Path]]:
+def expand(inputs: Sequence[Path], output: str | None, style: str | None = None) -> list[tuple[Path, Path]]:
     """Pairs of input and output for what the person named.
 
-    Without -o every output lies beside its input as `name.color.ext`. With -o a folder (one that exists, or a name that ends in
-    "/" or has no suffix) each keeps its own name in it. Either way a film whose container is not written (say .mpg) becomes .mkv.
-    A folder among the inputs stands for the films and pictures in it, by name.
+    Without -o every output lies beside its input as `name.color.ext`, with a style as `name.STYLE.ext`. With -o a folder (one that
+    exists, or a name that ends in "/" or has no suffix) each keeps its own name in it. Either way a film whose container is not
+    written (say .mpg) becomes .mkv. A folder among the inputs stands for the films and pictures in it, by name.
 
-    Raises UsageError for one -o FILE and several inputs, InputError for an empty folder, OutputError where the output folder
-    cannot be made.
+    Raises UsageError for one -o FILE and several inputs and for a style that cannot be read, InputError for an empty folder,
+    OutputError where the output folder cannot be made.
     """
-    films = [film for path in inputs for film in (listed(path) if is_folder(path) else [path])]
+    mark = MARK if style is None else f".{'+'.join(Path(name).stem for name, _ in parse_mix(style))}"
+    films = [film for path in inputs for film in (listed(path, mark) if is_folder(path) else [path])]
     many = len(films) > 1 or any(is_folder(path) for path in inputs)
     if output is None:
-        return distinct([(film, film.with_name(film.stem + MARK + kept_suffix(film))) for film in films])
+        return distinct([(film, film.with_name(film.stem + mark + kept_suffix(film))) for film in films])
     target = Path(output)
     if is_folder(target) or output.endswith("/") or (many and not target.suffix):
         try:
@@ -63,10 +65,10 @@ def distinct(pairs: list[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
     return pairs
 
 
-def listed(folder: Path) -> list[Path]:
+def listed(folder: Path, mark: str = MARK) -> list[Path]:
     """The films and pictures of a folder in the order of their names, without outputs of an earlier batch."""
     try:
-        found = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in SUFFIXES and not p.stem.endswith(MARK))
+        found = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in SUFFIXES and not p.stem.endswith(mark))
     except OSError as error:
         raise InputError(f"{folder}: cannot be read ({error.strerror})") from error
     if not found:

@@ -11,6 +11,7 @@ from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.job.journal import Journal
 from vidcolor.job.report import Job, Plan, Report
 from vidcolor.job.stills import SUFFIXES, check_name
+from vidcolor.job.styling import choose_style
 from vidcolor.media.encoding import Request, plan_encoding
 from vidcolor.media.probe import Film, probe
 from vidcolor.media.reader import sample
@@ -29,12 +30,13 @@ def plan(job: Job) -> Plan:
     check_paths(job)
     film = probe(job.input)
     check_kinds(job, film)
+    style = choose_style(job, film)
     samples = sample(film)
     if not samples:
         raise InputError(f"{job.input}: no frame could be decoded; is the file complete?")
     verdict = judge(samples)
     notes = list(film.notes)
-    if verdict.kind == "colour" and not (job.recolor or (job.only_grey and not film.still)):
+    if verdict.kind == "colour" and not (style or job.recolor or (job.only_grey and not film.still)):
         parts = "" if film.still else " or --only-grey for its grey shots alone"
         raise InputError(f"{job.input}: already in colour; use --recolor to colour it anew{parts}")
     if verdict.kind == "tint":
@@ -49,10 +51,10 @@ def plan(job: Job) -> Plan:
         encoding = plan_encoding(seen, job.out, Request(job.codec, job.crf, job.preset, job.pix_fmt, job.lossless, threads(job)))
         streams = plan_streams(film, job.out, encoding, job.drop_unsupported)
         notes += [*encoding.notes, *streams.notes]
-    network = find(job.network)
+    network = find(job.network, "colorize")
     backend, why = choose(job.device)
     box = find_box(samples)
-    return Plan(job, seen, verdict, box, encoding, streams, network, backend.name, why, tuple(notes))
+    return Plan(job, seen, verdict, box, encoding, streams, network, backend.name, why, tuple(notes), style)
 
 
 def check_words(job: Job) -> None:

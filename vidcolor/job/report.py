@@ -17,7 +17,11 @@ from vidcolor.stages.tint import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a person asked for. Times in seconds from the film's start; `threads` 0 means every core this process may use."""
+    """What a person asked for. Times in seconds from the film's start; `threads` 0 means every core this process may use.
+
+    `style` is the word of --style (a name, a picture, a mix), `style_size` the short side at which the style network looks, None for
+    its card's.
+    """
 
     input: Path
     out: Path
@@ -41,6 +45,20 @@ class Job:
     threads: int = 0
     prefetch: int = 8
     batch: int = 4
+    style: str | None = None
+    style_strength: float = 1.0
+    style_size: int | None = None
+    color_from: Literal["film", "style"] = "style"
+
+
+@dataclass(frozen=True, slots=True)
+class StyleChoice:
+    """The style of a plan: its word, the network that draws it, its code, and the short side at which the network looks."""
+
+    label: str
+    network: Network
+    code: tuple[float, ...]
+    side: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +75,12 @@ class Plan:
     device: str
     why: str
     notes: tuple[str, ...]
+    style: StyleChoice | None = None
+
+    @property
+    def colors(self) -> bool:
+        """Whether the generator has work to do: a colour film that is only restyled keeps its own colour."""
+        return self.style is None or self.verdict.kind != "colour" or self.job.recolor or self.job.only_grey
 
     @property
     def frames(self) -> int | None:
@@ -84,12 +108,25 @@ class Plan:
             "container": self.encoding.container if self.encoding else job.out.suffix,
             "copied": [describe(s) for s in self.streams.copied],
             "dropped": [f"{describe(s)}: {reason}" for s, reason in self.streams.dropped],
-            "network": self.network.name,
+            "network": self.network.name if self.colors else None,
             "device": self.device,
             "why": self.why,
             "vividness": job.vividness,
             "steady": job.steady,
+            "style": self._style(),
             "notes": list(self.notes),
+        }
+
+    def _style(self) -> dict[str, Any] | None:
+        if self.style is None:
+            return None
+        job = self.job
+        return {
+            "name": self.style.label,
+            "network": self.style.network.name,
+            "strength": job.style_strength,
+            "size": self.style.side,
+            "color_from": job.color_from,
         }
 
 
@@ -107,6 +144,7 @@ class Report:
     status: int = 0
     frames: int = 0
     frames_colored: int = 0
+    frames_styled: int = 0
     frames_resumed: int = 0
     shots: int = 0
     segments: int = 0
@@ -114,6 +152,7 @@ class Report:
     first_packet: float | None = None
     size: int = 0
     network: str = ""
+    style: str = ""
     device: str = ""
     precision: str = ""
     copied: list[str] = field(default_factory=list)

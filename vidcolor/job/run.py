@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import shutil
 import time
 from collections.abc import Iterator
@@ -19,12 +20,11 @@ from vidcolor.job.journal import Journal
 from vidcolor.job.pipeline import Ahead
 from vidcolor.job.report import Plan, Report, describe
 from vidcolor.job.segments import Listener, SegmentLoop
-from vidcolor.job.wiring import colorizer, load_session, open_reader, publish, to_frames, view_of
+from vidcolor.job.wiring import Chain, open_reader, publish, sessions, to_frames, view_of
 from vidcolor.media.reader import Reader
 from vidcolor.media.streams import assemble
 from vidcolor.planes import Box
 from vidcolor.stages.cuts import Cuts
-from vidcolor.stages.fuse import Fuse
 from vidcolor.stages.tint import OnlyGrey
 
 
@@ -34,7 +34,9 @@ def run(plan: Plan, listen: Listener = lambda event: None) -> Report:
     Raises a VidcolorError; what was encoded until then stays in OUT.part for --resume.
     """
     job, begun = plan.job, time.monotonic()
-    report = Report(str(job.input), str(job.out), network=plan.network.name, device=plan.device, notes=list(plan.notes))
+    report = Report(str(job.input), str(job.out), device=plan.device, notes=list(plan.notes))
+    report.network = plan.network.name if plan.colors else ""
+    report.style = plan.style.label if plan.style else ""
     report.copied = [describe(s) for s in plan.streams.copied]
     report.dropped = [f"{describe(s)}: {reason}" for s, reason in plan.streams.dropped]
     if plan.encoding is None:
@@ -108,7 +110,16 @@ def journal_header(plan: Plan) -> dict[str, Any]:
         "network": f"{plan.network.name} {plan.network.card.sha256[:16]}",
         "device": plan.device,
         "encoding": dataclasses.asdict(plan.encoding),
+        "style": drawing(plan),
     }
+
+
+def drawing(plan: Plan) -> str:
+    """The style network and the code, which a person's own style may change under one name."""
+    if plan.style is None:
+        return ""
+    code = hashlib.sha256(repr(plan.style.code).encode()).hexdigest()[:16]
+    return f"{plan.style.network.name} {plan.style.network.card.sha256[:16]} {code}"
 
 
 def identity(path: Path) -> list[Any]:
@@ -125,20 +136,19 @@ def encode(plan: Plan, journal: Journal, report: Report, listen: Listener, begun
     assert plan.encoding is not None
     job, last = plan.job, journal.segments[-1] if journal.segments else None
     first = last.next_frame if last else 0
-    session = load_session(plan)
-    report.precision = session.precision
-    colorize = colorizer(plan, session, job.batch)
     segments = SegmentLoop(plan, journal, listen, begun)
     try:
         with ExitStack() as stack:
-            stack.callback(session.close)
+            loaded = stack.enter_context(sessions(plan))
+            report.precision = loaded.precision
+            chain = Chain(plan, loaded, plan.encoding.layout, job.batch)
             reader = stack.enter_context(open_reader(plan))
             view = view_of(plan.film, plan.box, plan.network)
             incoming = to_frames(iter(reader), view, last.next_shot_start if last else 0)
             decoded = stack.enter_context(Ahead(incoming, job.prefetch, "decode"))
             shots = Cuts().run(decoded)
-            colored = colorize.run(OnlyGrey().run(shots) if job.only_grey else shots)
-            fused = stack.enter_context(Ahead(Fuse(plan.encoding.layout).run(colored), job.prefetch, "networks"))
+            painted = chain.run(OnlyGrey().run(shots) if job.only_grey else shots)
+            fused = stack.enter_context(Ahead(painted, job.prefetch, "networks"))
             for frame in fused:
                 if frame.number >= first:
                     segments.write(frame)
@@ -149,7 +159,8 @@ def encode(plan: Plan, journal: Journal, report: Report, listen: Listener, begun
         raise
     journal.finish(damage, notes)
     report.first_packet = segments.first_packet
-    report.frames_colored = colorize.colored
+    report.frames_colored = chain.colorize.colored if chain.colorize else 0
+    report.frames_styled = chain.stylize.styled if chain.stylize else 0
 
 
 def too_short(plan: Plan, reader: Reader) -> list[str]:

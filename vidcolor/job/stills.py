@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vidcolor.errors import UsageError
 from vidcolor.job.report import Plan, Report
-from vidcolor.job.wiring import color_one, load_session, publish, view_of
+from vidcolor.job.wiring import paint_one, publish, sessions
 from vidcolor.media import pictures
 from vidcolor.media.picture_tags import PictureFormat
 
@@ -24,17 +24,14 @@ def color_picture(plan: Plan, report: Report) -> None:
     """Colour one picture; what its format cannot hold is noted in the report."""
     job = plan.job
     planes, extras = pictures.read_picture(job.input)
-    session = load_session(plan)
-    try:
-        view = view_of(plan.film, plan.box, plan.network)
-        out = color_one(session, plan.network, job.vividness, planes, view)
-    finally:
-        session.close()
+    with sessions(plan) as loaded:
+        out = paint_one(plan, loaded, planes)
+        report.precision = loaded.precision
     part = job.out.with_name(job.out.name + ".part")
     try:
         report.notes += pictures.write_picture(part, out, extras, format=SUFFIXES[job.out.suffix.lower()])
         report.size = publish(part, job)
     finally:
         part.unlink(missing_ok=True)
-    report.frames = report.frames_colored = report.shots = 1
-    report.precision = session.precision
+    report.frames = report.shots = 1
+    report.frames_colored, report.frames_styled = int(plan.colors), int(plan.style is not None)

@@ -5,22 +5,23 @@ from __future__ import annotations
 import itertools
 import tempfile
 import time
-from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 
-from vidcolor.backends import choose
 from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.job.report import Job, Plan
 from vidcolor.job.sheet import Rgb, before_after
-from vidcolor.job.wiring import color_one, colorizer, load_session, open_reader, session_shapes, to_frames, view_of
+from vidcolor.job.styling import choose_style
+from vidcolor.job.wiring import Chain, open_reader, paint_one, quarters, sessions, to_frames, view_of
 from vidcolor.media.probe import probe
 from vidcolor.media.reader import sample
+from vidcolor.media.streams import StreamPlan
 from vidcolor.media.writer import SegmentWriter
 from vidcolor.networks import find
 from vidcolor.stages.borders import find_box
-from vidcolor.stages.fuse import Fuse
+from vidcolor.stages.tint import judge
 
 ESTIMATED = 24
 """Frames that an estimate colours and encodes."""
@@ -38,12 +39,11 @@ def preview(job: Job, path: Path, frames: int = 6) -> None:
     chosen = sample(film, most=frames)
     if not chosen:
         raise InputError(f"{job.input}: no frame could be decoded; is the file complete?")
-    network, box = find(job.network), find_box(chosen)
-    view = view_of(film, box, network)
-    backend, _ = choose(job.device)
-    with closing(backend.load(network.path, session_shapes(1, *view.size))) as session:
-        pairs = [(grey, color_one(session, network, job.vividness, grey, view)) for grey in chosen]
-    write_sheet(path, before_after(pairs, turns=view.turns, sample_aspect=float(film.sample_aspect)))
+    network, style = find(job.network, "colorize"), choose_style(job, film)
+    plan = Plan(replace(job, batch=1), film, judge(chosen), find_box(chosen), None, StreamPlan(()), network, "", "", (), style)
+    with sessions(plan) as loaded:
+        pairs = [(before, paint_one(plan, loaded, before)) for before in chosen]
+    write_sheet(path, before_after(pairs, turns=quarters(film), sample_aspect=float(film.sample_aspect)))
 
 
 def check_sheet(job: Job, path: Path) -> None:
@@ -70,12 +70,11 @@ def estimate(plan: Plan) -> float | None:
     if plan.frames is None or plan.encoding is None:
         return None
     view = view_of(plan.film, plan.box, plan.network)
-    fuse = Fuse(plan.encoding.layout)
-    with closing(load_session(plan)) as session, tempfile.TemporaryDirectory() as folder, open_reader(plan) as reader:
+    with sessions(plan) as loaded, tempfile.TemporaryDirectory() as folder, open_reader(plan) as reader:
         writer = SegmentWriter(Path(folder) / "trial.seg", plan.film, plan.encoding)
         trial = to_frames(itertools.islice(iter(reader), ESTIMATED + 1), view, 0)
         begun, done = time.monotonic(), 0
-        for frame in fuse.run(colorizer(plan, session, 1).run(trial)):
+        for frame in Chain(plan, loaded, plan.encoding.layout, 1).run(trial):
             assert frame.out is not None
             writer.write(frame.pts, frame.out)
             if done == 0:  # the first frame pays for warming up

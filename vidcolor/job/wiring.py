@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from vidcolor.backends.base import Session
 from vidcolor.errors import OutputError
 from vidcolor.frames import Frame, Work
 from vidcolor.job.report import Job, Plan
+from vidcolor.job.styling import style_shapes
 from vidcolor.media.probe import Film
 from vidcolor.media.reader import Reader
 from vidcolor.media.writer import sync_folder
@@ -22,7 +24,10 @@ from vidcolor.networks import Network
 from vidcolor.planes import Box, Layout, Planes, shrink, work_size
 from vidcolor.stages.colorize import Colorize, Setting, turn_dial
 from vidcolor.stages.fuse import Fuse
+from vidcolor.stages.fuse_style import FuseStyle
 from vidcolor.stages.steady import Steady
+from vidcolor.stages.style_steady import StyleSteady
+from vidcolor.stages.stylize import Stylize
 
 
 class View(NamedTuple):
@@ -35,10 +40,38 @@ class View(NamedTuple):
 
 def view_of(film: Film, box: Box, network: Network) -> View:
     """The view that a person has: upright and in the displayed proportions, as training photos are."""
+    return View(box, shown_size(film, box, network.card.work_size), quarters(film))
+
+
+def shown_size(film: Film, box: Box, side: int, multiple: int = 32) -> tuple[int, int]:
+    """(height, width) of the picture in `box` as it is shown, with the short side `side`."""
     width, height = max(1, round(box.width * film.sample_aspect)), box.height
-    turns = round(film.rotation / 90) % 4
-    shown = Box(0, 0, height, width) if turns % 2 else Box(0, 0, width, height)
-    return View(box, work_size(shown, network.card.work_size), turns)
+    return work_size(Box(0, 0, height, width) if quarters(film) % 2 else Box(0, 0, width, height), side, multiple)
+
+
+def quarters(film: Film) -> int:
+    """Quarter turns, counter-clockwise, from the film as stored to upright."""
+    return round(film.rotation / 90) % 4
+
+
+class Sessions(NamedTuple):
+    """The networks of a plan, loaded; None where one has nothing to do."""
+
+    color: Session | None
+    style: Session | None
+
+    @property
+    def precision(self) -> str:
+        return (self.color or self.style).precision  # type: ignore[union-attr]  # a plan needs at least one
+
+
+@contextmanager
+def sessions(plan: Plan) -> Iterator[Sessions]:
+    """The planned networks on the planned device, for this film's work sizes; closed at the end."""
+    with ExitStack() as stack:
+        color = stack.enter_context(closing(load_session(plan))) if plan.colors else None
+        style = stack.enter_context(closing(load_style_session(plan))) if plan.style else None
+        yield Sessions(color, style)
 
 
 def load_session(plan: Plan) -> Session:
@@ -46,6 +79,19 @@ def load_session(plan: Plan) -> Session:
     backend, _ = choose(plan.job.device)
     batch = 1 if plan.film.still else plan.job.batch
     return backend.load(plan.network.path, session_shapes(batch, *view_of(plan.film, plan.box, plan.network).size))
+
+
+def load_style_session(plan: Plan) -> Session:
+    """The planned style network on the planned device, for one picture at this film's style size."""
+    assert plan.style is not None
+    backend, _ = choose(plan.job.device)
+    return backend.load(plan.style.network.path, style_shapes(plan.style.network, *style_size(plan)))
+
+
+def style_size(plan: Plan) -> tuple[int, int]:
+    """(height, width) at which the style network looks at the film."""
+    assert plan.style is not None
+    return shown_size(plan.film, plan.box, plan.style.side, plan.style.network.card.multiple)
 
 
 def session_shapes(batch: int, height: int, width: int) -> dict[str, tuple[int, ...]]:
@@ -71,6 +117,23 @@ def open_reader(plan: Plan) -> Reader:
     return Reader(plan.film, threads=job.threads, start=job.start, end=job.end, deinterlace=job.deinterlace)
 
 
+class Chain:
+    """The stages of a plan from shots to full-size planes, for a target layout."""
+
+    def __init__(self, plan: Plan, loaded: Sessions, target: Layout, batch: int) -> None:
+        self.colorize = colorizer(plan, loaded.color, batch) if loaded.color else None
+        self.stylize = stylizer(plan, loaded.style) if loaded.style else None
+        self.fuse = FuseStyle(target, plan.job.style_strength, plan.job.color_from) if plan.style else Fuse(target)
+
+    def run(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Frames with shot and place set to frames with `out` set."""
+        if self.colorize:
+            frames = self.colorize.run(frames)
+        if self.stylize:
+            frames = self.stylize.run(frames)
+        return self.fuse.run(frames)
+
+
 def colorizer(plan: Plan, session: Session, batch: int) -> Colorize:
     """The colorize stage with the dial and the steadiness of the plan."""
     steady = Steady() if plan.job.steady == "causal" else None
@@ -78,10 +141,19 @@ def colorizer(plan: Plan, session: Session, batch: int) -> Colorize:
     return Colorize(session, setting, batch=batch, steady=steady, mirror=plan.network.card.mirror)
 
 
-def color_one(session: Session, network: Network, vividness: float, planes: Planes, view: View) -> Planes:
-    """One picture through the session of a network and fuse, with chroma at full size."""
-    colorize = Colorize(session, dial(network, vividness), mirror=network.card.mirror)
-    (frame,) = Fuse(full_color(planes.layout)).run(colorize.run(to_frames(iter([(0, planes)]), view, 0)))
+def stylizer(plan: Plan, session: Session) -> Stylize:
+    """The stylize stage with the code and the steadiness of the plan; statistics are held and motion is followed, or neither."""
+    assert plan.style is not None
+    causal = plan.job.steady == "causal"
+    numbers = int(plan.style.network.card.inputs["stats"][-1])
+    code, steady = np.array(plan.style.code, np.float32), StyleSteady() if causal else None
+    return Stylize(session, code, style_size(plan), stats=numbers, hold=causal, steady=steady)
+
+
+def paint_one(plan: Plan, loaded: Sessions, planes: Planes) -> Planes:
+    """One picture through the networks of a plan, with chroma at full size."""
+    frames = to_frames(iter([(0, planes)]), view_of(plan.film, plan.box, plan.network), 0)
+    (frame,) = Chain(plan, loaded, full_color(planes.layout), 1).run(frames)
     assert frame.out is not None
     return frame.out
 

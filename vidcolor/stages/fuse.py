@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import cast
 
 import cv2
@@ -21,9 +20,10 @@ from vidcolor.chroma import (
     hdr_tables,
     in_units,
     look_up,
+    own_chroma,
     phases,
-    resample_chroma,
     room_tables,
+    samples_inside,
     sited_mean,
 )
 from vidcolor.frames import Frame, Work
@@ -77,8 +77,8 @@ class Fuse:
         """Fill the part of cb and cr that lies in the box, strip by strip: a strip's temporaries stay in the cache."""
         across, down = SUBSAMPLING[self._target.chroma]
         y = y[: cb.shape[0] << down]  # the last luma line of a field may have no chroma line of its own
-        rows = _samples(box.top, box.height, y.shape[0], down)
-        columns = _samples(box.left, box.width, y.shape[1], across)
+        rows = samples_inside(box.top, box.height, y.shape[0], down)
+        columns = samples_inside(box.left, box.width, y.shape[1], across)
         if rows.start >= rows.stop or columns.start >= columns.stop:
             return
         large = self._large(rows.stop - rows.start, columns.stop - columns.start)
@@ -127,21 +127,8 @@ class Fuse:
             raise ValueError(f"a frame kept in {layout.matrix} cannot leave as {target.matrix}: its luma would have to change")
         if _chroma_kind(layout) == _chroma_kind(target):
             return Planes(source.y, source.cb, source.cr, target)
-        return Planes(source.y, self._convert(source.cb, layout), self._convert(source.cr, layout), target)
-
-    def _convert(self, plane: Codes, layout: Layout) -> Codes:
-        target = self._target
-        neutral, span = layout.chroma_codes
-        values = (plane.astype(np.float32) - neutral) * np.float32(1 / span)
-        if (layout.chroma, layout.siting) == (target.chroma, target.siting):
-            return encode_chroma(values, target)
-        if target.fields == "progressive" or SUBSAMPLING[layout.chroma][1] == SUBSAMPLING[target.chroma][1] == 0:
-            return encode_chroma(resample_chroma(values, layout, target), target)
-        codes = self._neutral()
-        for first in (0, 1):
-            field = replace(target, height=(target.height - first + 1) // 2)
-            codes[first::2] = encode_chroma(resample_chroma(values[first::2], layout, field), target)
-        return codes
+        cb, cr = (encode_chroma(values, target) for values in own_chroma(source, target))
+        return Planes(source.y, cb, cr, target)
 
 
 def _check(source: Layout, target: Layout) -> None:
@@ -154,9 +141,3 @@ def _check(source: Layout, target: Layout) -> None:
 
 def _chroma_kind(layout: Layout) -> tuple[object, ...]:
     return layout.chroma, layout.siting if layout.chroma != "444" else None, layout.depth, layout.full_range
-
-
-def _samples(start: int, length: int, whole: int, bits: int) -> slice:
-    """The chroma samples that lie wholly inside `start`, `length` luma samples of `whole`."""
-    end = start + length
-    return slice(-(-start >> bits), -(-whole >> bits) if end >= whole else end >> bits)

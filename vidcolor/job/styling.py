@@ -1,0 +1,114 @@
+"""What `--style` asks for: names and pictures to a code for a style network, and the stages that use it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from vidcolor.backends import choose
+from vidcolor.errors import DeviceError, InputError, UsageError
+from vidcolor.job.report import Job, StyleChoice
+from vidcolor.media.pictures import read_picture
+from vidcolor.media.probe import Film
+from vidcolor.networks import Network, find
+from vidcolor.planes import Box, shrink_color, to_rgb_units, work_size
+from vidcolor.styles import Style, catalogue, mix, parse_mix, unknown
+
+ENCODER = "style-encoder"
+"""The network that gives the code of a picture."""
+SMALLEST = 32
+"""Pixels that the short side of a style picture has at least."""
+
+
+def choose_style(job: Job, film: Film) -> StyleChoice | None:
+    """The style that was asked for, or None; pictures are looked at by the style encoder.
+
+    Raises UsageError for words that cannot be, InputError for a picture that cannot be used, DeviceError for a missing network.
+    """
+    if job.style is None:
+        if given := [word for word, there in style_words(job).items() if there]:
+            raise UsageError(f"{' '.join(given)}: says how to restyle, but there is no --style")
+        return None
+    if film.layout.transfer != "sdr":
+        raise UsageError(
+            f"--style {job.style}: {film.path.name} is HDR ({film.layout.transfer.upper()}), and style networks know SDR pictures only; "
+            "convert it to SDR first"
+        )
+    code, network_name = code_of(job.style, job.device)
+    network = find(network_name, "stylize")
+    wanted = network.card.inputs["code"][-1]
+    if len(code) != wanted:
+        raise DeviceError(f"--style {job.style}: its code has {len(code)} numbers, and network {network.name} takes {wanted}")
+    return StyleChoice(job.style, network, code, side_of(job, film, network))
+
+
+def style_words(job: Job) -> dict[str, bool]:
+    """Options that mean nothing without --style, and whether they were given."""
+    return {
+        "--style-strength": job.style_strength != 1,
+        "--style-size": job.style_size is not None,
+        "--color-from": job.color_from != "style",
+    }
+
+
+def side_of(job: Job, film: Film, network: Network) -> int:
+    """The short side at which the style network looks: as asked, else the card's, but no larger than the film."""
+    step = network.card.multiple
+    if job.style_size is None:
+        short = min(film.layout.width, film.layout.height)
+        return min(network.card.work_size, -(-short // step) * step)
+    if job.style_size < step or job.style_size % step:
+        near = max(step, round(job.style_size / step) * step)
+        raise UsageError(f"--style-size {job.style_size}: must be a multiple of {step}, such as {near}")
+    return job.style_size
+
+
+def code_of(word: str, device: str) -> tuple[tuple[float, ...], str]:
+    """The code for a `--style` word, and the name of the network that it is for."""
+    known, parts = catalogue(), parse_mix(word)
+    styles = [(known[name] if name in known else picture_style(name, known, device), share) for name, share in parts]
+    by_network = {style.network: style.name for style, _ in styles}
+    if len(by_network) > 1:
+        said = " and ".join(f"{name} ({network})" for network, name in by_network.items())
+        raise UsageError(f"--style {word}: {said} are drawn by different networks and cannot be mixed")
+    for style, _ in styles:
+        check_encoder(style)
+    return mix([(style.code, share) for style, share in styles]), styles[0][0].network
+
+
+def check_encoder(style: Style) -> None:
+    """Raise DeviceError for a code that another style encoder made: it would mean another style here."""
+    if style.encoder and not find(ENCODER, "encode-style").card.sha256.startswith(style.encoder):
+        raise DeviceError(f"style {style.name} was added under another version of vidcolor; add it again: vidcolor styles add PICTURE")
+
+
+def picture_style(name: str, known: dict[str, Style], device: str) -> Style:
+    """The style of a picture file, as the encoder sees it."""
+    path = Path(name)
+    if not path.is_file():
+        raise unknown(name, known)
+    return encode(path, path.stem, device)
+
+
+def encode(path: Path, name: str, device: str = "auto") -> Style:
+    """The style of a picture under a name. Raises InputError where it cannot be read or is tiny, DeviceError without the encoder."""
+    planes, extras = read_picture(path)
+    layout = planes.layout
+    if min(layout.width, layout.height) < SMALLEST:
+        raise InputError(f"{path}: is {layout.width}x{layout.height} pixels; a style picture needs at least {SMALLEST} each way")
+    network = find(ENCODER, "encode-style")
+    turns = extras.rotation // 90
+    shown = Box(0, 0, *((layout.height, layout.width) if turns % 2 else (layout.width, layout.height)))
+    size = work_size(shown, network.card.work_size, network.card.multiple)
+    content = shrink_color(planes, Box(0, 0, layout.width, layout.height), size, turns)
+    picture = to_rgb_units(content, layout.matrix)[None]
+    backend, _ = choose(device)
+    with closing(backend.load(network.path, {"picture": picture.shape})) as session:
+        code = session.run({"picture": picture})["code"][0]
+    return Style(name, name, "", "", path.name, "", "stylize", tuple(map(float, code)), network.card.sha256[:16])
+
+
+def style_shapes(network: Network, height: int, width: int) -> dict[str, tuple[int, ...]]:
+    """Input shapes of a style network for one picture (height, width)."""
+    sizes = {"N": 1, "H": height, "W": width}
+    return {name: tuple(size if isinstance(size, int) else sizes[size] for size in port) for name, port in network.card.inputs.items()}

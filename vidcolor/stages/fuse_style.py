@@ -1,0 +1,180 @@
+"""Carries a restyled picture to full size: the fuse stage of `--style`. All three planes are new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple, cast
+
+import cv2
+import numpy as np
+
+from vidcolor.chroma import (
+    encode_chroma,
+    extremes,
+    fit_rgb,
+    in_units,
+    look_up,
+    own_chroma,
+    phases,
+    room_tables,
+    samples_inside,
+    sited_mean,
+    slopes,
+)
+from vidcolor.frames import Frame
+from vidcolor.planes import SUBSAMPLING, Box, Codes, Floats, Layout, Planes, at_depth, chroma_block
+
+STRIP = 1 << 17
+"""Samples that are computed on at a time."""
+
+
+class Low(NamedTuple):
+    """At style size, turned as the film is stored: what luma and chroma become, their slopes against luma, and that luma."""
+
+    planes: Floats  # (3, h, w)
+    slopes: list[Floats]
+    luma: Floats
+
+
+class FuseStyle:
+    """Makes `frame.out` for a target layout from the source and what the style network made of it.
+
+    A plane at full size is cubic(low) + slope · (luma − cubic(luma_low)), as chroma is in colour work: the film's fine detail comes
+    along where the restyled plane follows luma, and stays away where it is flat. It is mixed with the film's own plane by `strength`:
+    at 0 the film comes out as it went in. With colour from the film only luma is restyled. Outside `work.box` nothing changes.
+    Interlaced pictures whose chroma is subsampled vertically are treated field by field. Colour is drawn toward neutral where it
+    would leave RGB.
+    """
+
+    held = 0
+
+    def __init__(self, target: Layout, strength: float = 1.0, color_from: Literal["film", "style"] = "style") -> None:
+        """`strength` in [0, 1]. Raises ValueError outside, and for a grey target: it has no place for colour."""
+        if target.chroma == "400":
+            raise ValueError("a grey layout cannot take colour")
+        if not 0 <= strength <= 1:
+            raise ValueError(f"strength {strength} is not between 0 and 1")
+        self._target = target
+        self._strength, self._color = strength, strength if color_from == "style" else 0.0
+        self._fields = target.fields != "progressive" and SUBSAMPLING[target.chroma][1] > 0
+
+    def run(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Pass frames on with `out` set. Raises ValueError where source and target do not fit, or the frame was not restyled."""
+        for frame in frames:
+            frame.out = self._fused(frame)
+            yield frame
+
+    def _fused(self, frame: Frame) -> Planes:
+        source, target, box = frame.source, self._target, frame.work.box
+        if (source.layout.width, source.layout.height) != (target.width, target.height):
+            raise ValueError(f"a {source.layout.width}x{source.layout.height} picture cannot leave as {target.width}x{target.height}")
+        if source.layout.transfer != "sdr":
+            raise ValueError("HDR pictures cannot be restyled")
+        y = at_depth(source.y, source.layout, target)
+        own = self._own(source)
+        cb, cr = (encode_chroma(plane, target) for plane in own)
+        if self._strength == 0 and frame.own_color:
+            return Planes(y, cb, cr, target)
+        y = y.copy() if y is source.y else y
+        low = self._low(frame)
+        for first, step in ((0, 2), (1, 2)) if self._fields else ((0, 1),):
+            top, bottom = (-((first - line) // step) for line in (box.top, box.top + box.height))
+            lines = slice(first, None, step)
+            part = Part(y[lines], own[0][lines], own[1][lines], cb[lines], cr[lines])
+            self._restyle(part, source.y[lines], source.layout, low, Box(box.left, top, box.width, bottom - top), frame.own_color)
+        return Planes(y, cb, cr, target)
+
+    def _own(self, source: Planes) -> tuple[Floats, Floats]:
+        """The film's own chroma on the samples of the target, in its units; neutral for grey."""
+        if source.cb is None:
+            zero = np.zeros(self._target.chroma_shape, np.float32)
+            return zero, zero
+        cb, cr = own_chroma(source, self._target)
+        if source.layout.matrix == self._target.matrix:
+            return cb, cr
+        block = self._block(source.layout)
+        return block[0, 0] * cb + block[0, 1] * cr, block[1, 0] * cb + block[1, 1] * cr
+
+    def _block(self, source: Layout) -> Floats:
+        """(Cb, Cr) of the source's matrix to those of the target's."""
+        return (chroma_block(self._target.matrix) @ np.linalg.inv(chroma_block(source.matrix))).astype(np.float32)
+
+    def _low(self, frame: Frame) -> Low:
+        work = frame.work
+        if work.content is None or work.styled is None:
+            raise ValueError("the frame was not restyled")
+        content, styled = (np.ascontiguousarray(np.rot90(planes, -work.turns, (1, 2))) for planes in (work.content, work.styled))
+        if not frame.own_color:  # what the generator gave has no full-size chroma of its own to be mixed with
+            styled[1:] = content[1:] + np.float32(self._color) * (styled[1:] - content[1:])
+        if frame.source.layout.matrix != self._target.matrix:
+            styled[1:] = np.tensordot(self._block(frame.source.layout), styled[1:], 1)
+        return Low(styled, slopes(styled, content[0]), content[0])
+
+    def _restyle(self, part: Part, y: Codes, source: Layout, low: Low, box: Box, own_color: bool) -> None:
+        """Fill the part of the planes that lies in the box: luma first, since chroma must fit it."""
+        if box.height <= 0:
+            return
+        inside = slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
+        seen = in_units(y[inside], source)
+        if self._strength > 0:
+            luma = _followed(low, 0, seen)
+            np.clip(luma, 0, 1, out=luma)
+            cv2.addWeighted(luma, self._strength, seen, 1 - self._strength, 0, dst=luma)
+            part.y[inside] = _encode_luma(luma, self._target)
+        across, down = SUBSAMPLING[self._target.chroma]
+        lines = min(part.y.shape[0], part.cb.shape[0] << down)  # the last luma line of a field may have no chroma line of its own
+        rows = samples_inside(box.top, min(box.height, lines - box.top), lines, down)
+        columns = samples_inside(box.left, box.width, part.y.shape[1], across)
+        if rows.start >= rows.stop or columns.start >= columns.stop:
+            return
+        shared = slice(rows.start << down, min(rows.stop << down, lines)), slice(columns.start << across, columns.stop << across)
+        guide = in_units(sited_mean(phases(y[shared], self._target), self._target.siting), source)
+        own = part.own_cb[rows, columns], part.own_cr[rows, columns]
+        chroma = self._chroma(low, guide, own if own_color else None)
+        below, above = (
+            look_up(codes, table)
+            for codes, table in zip(extremes(phases(part.y[shared], self._target)), room_tables(self._target), strict=True)
+        )
+        fit_rgb(*chroma, below, above, self._target.matrix)
+        part.cb[rows, columns], part.cr[rows, columns] = (encode_chroma(plane, self._target) for plane in chroma)
+
+    def _chroma(self, low: Low, guide: Floats, own: tuple[Floats, Floats] | None) -> tuple[Floats, Floats]:
+        """Cb and Cr at the guide's size; mixed with the film's own where it has any."""
+        if own is not None and self._color == 0:
+            return own[0].copy(), own[1].copy()
+        cb, cr = (_followed(low, place, guide) for place in (1, 2))
+        if own is None:
+            return cb, cr
+        mixed = (cv2.addWeighted(plane, self._color, film, 1 - self._color, 0) for plane, film in zip((cb, cr), own, strict=True))
+        return cast(tuple[Floats, Floats], tuple(mixed))
+
+
+class Part(NamedTuple):
+    """Planes of a frame, or of a field of it: codes that are written, and the film's own chroma."""
+
+    y: Codes
+    own_cb: Floats
+    own_cr: Floats
+    cb: Codes
+    cr: Codes
+
+
+def _followed(low: Low, place: int, luma: Floats) -> Floats:
+    """One plane at the size of `luma` (H, W): cubic(low) + slope · (luma − cubic(luma_low)), area averages where it is smaller."""
+    height, width = luma.shape
+    smaller = height < low.luma.shape[0] and width < low.luma.shape[1]
+    fine, coarse = (cv2.INTER_AREA, cv2.INTER_AREA) if smaller else (cv2.INTER_CUBIC, cv2.INTER_LINEAR)
+    detail = cv2.resize(low.luma, (width, height), interpolation=fine)
+    cv2.subtract(luma, detail, dst=detail)
+    slope = cv2.resize(low.slopes[place], (width, height), interpolation=coarse)
+    cv2.multiply(slope, detail, dst=slope)
+    plane = cv2.resize(low.planes[place], (width, height), interpolation=fine)
+    return cast(Floats, cv2.add(plane, slope, dst=plane))
+
+
+def _encode_luma(luma: Floats, layout: Layout) -> Codes:
+    """Luma in network units to code values, rounded once and saturated."""
+    black, white = layout.luma_codes
+    kind = cv2.CV_8U if layout.depth == 8 else cv2.CV_16U
+    codes = cv2.addWeighted(luma, white - black, luma, 0, black, dtype=kind)
+    return cast(Codes, codes if layout.depth in (8, 16) else np.minimum(codes, (1 << layout.depth) - 1))
