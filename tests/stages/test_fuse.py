@@ -215,6 +215,17 @@ def test_a_kept_frame_at_a_greater_depth_is_shifted_exactly() -> None:
     assert np.array_equal(out.cb, source.cb.astype(np.uint16) << 2)
 
 
+@pytest.mark.parametrize(("held", "depth"), [(8, 10), (10, 16), (16, 8), (12, 10)])
+def test_luma_is_shifted_exactly_or_rounded_to_the_depth_of_the_target(held: int, depth: int) -> None:
+    source = Layout(64, 32, depth=held)
+    y = picture(source)
+    target = replace(source, depth=depth)
+    wanted = np.minimum(np.floor(y * 2.0 ** (depth - held) + 0.5), (1 << depth) - 1)
+    for out in (coloured(source, target, y=y).out, kept(Planes(y, None, None, source), target)):
+        assert out.y.dtype == target.dtype
+        assert np.array_equal(out.y, wanted)
+
+
 def test_a_kept_grey_frame_is_neutral() -> None:
     layout = Layout(64, 32, chroma="400")
     out = kept(Planes(picture(layout), None, None, layout), Layout(64, 32, depth=10))

@@ -27,7 +27,7 @@ from vidcolor.chroma import (
     sited_mean,
 )
 from vidcolor.frames import Frame, Work
-from vidcolor.planes import SUBSAMPLING, Box, Codes, Floats, Layout, Planes, chroma_block
+from vidcolor.planes import SUBSAMPLING, Box, Codes, Floats, Layout, Planes, at_depth, chroma_block
 
 STRIP = 1 << 17
 """Chroma samples that are computed on at a time."""
@@ -36,8 +36,8 @@ STRIP = 1 << 17
 class Fuse:
     """Makes `frame.out` for a target layout from the source's luma and the chroma at work size.
 
-    The luma array of `out` is the source's own, at the source's depth; chroma is at the target's format and depth. Chroma is
-    neutral outside `work.box`, and drawn toward neutral where the colour would leave RGB. Interlaced pictures whose chroma is
+    The luma array of `out` is the source's own, shifted where the target has another depth; chroma is at the target's format and
+    depth, neutral outside `work.box`, and drawn toward neutral where the colour would leave RGB. Interlaced pictures whose chroma is
     subsampled vertically are treated field by field.
     """
 
@@ -71,7 +71,7 @@ class Fuse:
             top, bottom = (-((first - line) // step) for line in (work.box.top, work.box.top + work.box.height))
             box = Box(work.box.left, top, work.box.width, bottom - top)
             self._colour(source.y[first::step], source.layout, box, low, cb[first::step], cr[first::step])
-        return Planes(source.y, cb, cr, self._target)
+        return Planes(at_depth(source.y, source.layout, self._target), cb, cr, self._target)
 
     def _colour(self, y: Codes, source: Layout, box: Box, low: Guided, cb: Codes, cr: Codes) -> None:
         """Fill the part of cb and cr that lies in the box, strip by strip: a strip's temporaries stay in the cache."""
@@ -121,14 +121,15 @@ class Fuse:
         """The source's own chroma; converted only where format, siting, range or depth differ."""
         target, layout = self._target, source.layout
         _check(layout, target)
+        y = at_depth(source.y, layout, target)
         if source.cb is None or source.cr is None:
-            return Planes(source.y, self._neutral(), self._neutral(), target)
+            return Planes(y, self._neutral(), self._neutral(), target)
         if layout.matrix != target.matrix:
             raise ValueError(f"a frame kept in {layout.matrix} cannot leave as {target.matrix}: its luma would have to change")
         if _chroma_kind(layout) == _chroma_kind(target):
-            return Planes(source.y, source.cb, source.cr, target)
+            return Planes(y, source.cb, source.cr, target)
         cb, cr = (encode_chroma(values, target) for values in own_chroma(source, target))
-        return Planes(source.y, cb, cr, target)
+        return Planes(y, cb, cr, target)
 
 
 def _check(source: Layout, target: Layout) -> None:
