@@ -24,9 +24,6 @@ from vidcolor.chroma import (
 from vidcolor.frames import Frame
 from vidcolor.planes import SUBSAMPLING, Box, Codes, Floats, Layout, Planes, at_depth, chroma_block
 
-STRIP = 1 << 17
-"""Samples that are computed on at a time."""
-
 
 class Low(NamedTuple):
     """At style size, turned as the film is stored: what luma and chroma become, their slopes against luma, and that luma."""
@@ -56,6 +53,7 @@ class FuseStyle:
             raise ValueError(f"strength {strength} is not between 0 and 1")
         self._target = target
         self._strength, self._color = strength, strength if color_from == "style" else 0.0
+        self._buffers: dict[tuple[int, ...], Floats] = {}
         self._fields = target.fields != "progressive" and SUBSAMPLING[target.chroma][1] > 0
 
     def run(self, frames: Iterable[Frame]) -> Iterator[Frame]:
@@ -104,6 +102,8 @@ class FuseStyle:
         if work.content is None or work.styled is None:
             raise ValueError("the frame was not restyled")
         content, styled = (np.ascontiguousarray(np.rot90(planes, -work.turns, (1, 2))) for planes in (work.content, work.styled))
+        if work.turns == 0:  # a view of what others still need
+            styled = styled.copy()
         if not frame.own_color:  # what the generator gave has no full-size chroma of its own to be mixed with
             styled[1:] = content[1:] + np.float32(self._color) * (styled[1:] - content[1:])
         if frame.source.layout.matrix != self._target.matrix:
@@ -117,9 +117,10 @@ class FuseStyle:
         inside = slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
         seen = in_units(y[inside], source)
         if self._strength > 0:
-            luma = _followed(low, 0, seen)
+            (luma,) = self._followed(low, (0,), seen)
             np.clip(luma, 0, 1, out=luma)
-            cv2.addWeighted(luma, self._strength, seen, 1 - self._strength, 0, dst=luma)
+            if self._strength < 1:
+                cv2.addWeighted(luma, self._strength, seen, 1 - self._strength, 0, dst=luma)
             part.y[inside] = _encode_luma(luma, self._target)
         across, down = SUBSAMPLING[self._target.chroma]
         lines = min(part.y.shape[0], part.cb.shape[0] << down)  # the last luma line of a field may have no chroma line of its own
@@ -142,11 +143,31 @@ class FuseStyle:
         """Cb and Cr at the guide's size; mixed with the film's own where it has any."""
         if own is not None and self._color == 0:
             return own[0].copy(), own[1].copy()
-        cb, cr = (_followed(low, place, guide) for place in (1, 2))
-        if own is None:
-            return cb, cr
-        mixed = (cv2.addWeighted(plane, self._color, film, 1 - self._color, 0) for plane, film in zip((cb, cr), own, strict=True))
-        return cast(tuple[Floats, Floats], tuple(mixed))
+        cb, cr = self._followed(low, (1, 2), guide)
+        if own is not None and self._color < 1:
+            for plane, film in zip((cb, cr), own, strict=True):
+                cv2.addWeighted(plane, self._color, film, 1 - self._color, 0, dst=plane)
+        return cb, cr
+
+    def _followed(self, low: Low, places: tuple[int, ...], luma: Floats) -> list[Floats]:
+        """Planes at the size of `luma` (H, W): cubic(low) + slope · (luma − cubic(luma_low)), area averages where it is smaller.
+
+        They lie in buffers that the next call for this size writes over.
+        """
+        height, width = luma.shape
+        if luma.shape not in self._buffers:
+            self._buffers[luma.shape] = np.empty((4, height, width), np.float32)
+        detail, slope, *planes = self._buffers[luma.shape]
+        smaller = height < low.luma.shape[0] and width < low.luma.shape[1]
+        fine, coarse = (cv2.INTER_AREA, cv2.INTER_AREA) if smaller else (cv2.INTER_CUBIC, cv2.INTER_LINEAR)
+        cv2.resize(low.luma, (width, height), dst=detail, interpolation=fine)
+        cv2.subtract(luma, detail, dst=detail)
+        for place, plane in zip(places, planes, strict=False):
+            cv2.resize(low.slopes[place], (width, height), dst=slope, interpolation=coarse)
+            cv2.multiply(slope, detail, dst=slope)
+            cv2.resize(low.planes[place], (width, height), dst=plane, interpolation=fine)
+            cv2.add(plane, slope, dst=plane)
+        return planes[: len(places)]
 
 
 class Part(NamedTuple):
@@ -157,19 +178,6 @@ class Part(NamedTuple):
     own_cr: Floats
     cb: Codes
     cr: Codes
-
-
-def _followed(low: Low, place: int, luma: Floats) -> Floats:
-    """One plane at the size of `luma` (H, W): cubic(low) + slope · (luma − cubic(luma_low)), area averages where it is smaller."""
-    height, width = luma.shape
-    smaller = height < low.luma.shape[0] and width < low.luma.shape[1]
-    fine, coarse = (cv2.INTER_AREA, cv2.INTER_AREA) if smaller else (cv2.INTER_CUBIC, cv2.INTER_LINEAR)
-    detail = cv2.resize(low.luma, (width, height), interpolation=fine)
-    cv2.subtract(luma, detail, dst=detail)
-    slope = cv2.resize(low.slopes[place], (width, height), interpolation=coarse)
-    cv2.multiply(slope, detail, dst=slope)
-    plane = cv2.resize(low.planes[place], (width, height), interpolation=fine)
-    return cast(Floats, cv2.add(plane, slope, dst=plane))
 
 
 def _encode_luma(luma: Floats, layout: Layout) -> Codes:

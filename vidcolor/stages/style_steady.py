@@ -7,7 +7,7 @@ from typing import NamedTuple, cast
 import cv2
 import numpy as np
 
-from vidcolor.motion import Flow, Seen, fetch, see
+from vidcolor.motion import Flow, Seen, see
 from vidcolor.planes import Floats
 
 LONGEST = 4.0
@@ -17,7 +17,7 @@ SPREAD = 0.12
 
 
 class Past(NamedTuple):
-    """The frame before: its luma, the mean (h, w, 3), and how many frames are in it (at half the size)."""
+    """The frame before: its luma, the mean (3, h, w), and how many frames are in it (at half the size)."""
 
     seen: Seen
     mean: Floats
@@ -38,6 +38,7 @@ class StyleSteady:
         self._longest = np.float32(LONGEST * strength)
         self._flow = Flow()
         self._past: Past | None = None
+        self._buffers: Floats | None = None
 
     def reset(self) -> None:
         """Forget everything: a new shot begins."""
@@ -47,21 +48,39 @@ class StyleSteady:
         """Steadied planes (3, h, w) for the network's `styled`, made of `content`; all three planes in network units."""
         height, width = styled.shape[1:]
         seen = see(content[0], (width // 2, height // 2))
-        new = cast(Floats, cv2.merge(list(styled)))
-        if self._past is None or self._past.mean.shape != new.shape:
-            self._past = Past(seen, new, np.ones_like(seen.luma))
+        if self._past is None or self._past.mean.shape != styled.shape:
+            self._past = Past(seen, styled, np.ones_like(seen.luma))
             return styled
         trace = self._flow.trace(self._past.seen, seen, self._past.weight)
-        then = fetch(self._past.mean, *_enlarged(trace.x, trace.y, (width, height)), cv2.INTER_CUBIC)
+        places = _enlarged(trace.x, trace.y, (width, height))
+        mean, off = self._scratch(styled.shape)
+        for then, plane, difference, new in zip(mean, self._past.mean, off, styled, strict=True):
+            cv2.remap(plane, *places, cv2.INTER_CUBIC, dst=then, borderMode=cv2.BORDER_REPLICATE)
+            cv2.subtract(new, then, dst=difference)
         trusted = trace.weight * np.exp(trace.doubt * np.float32(-0.5)) * trace.inside
-        weight = cast(Floats, cv2.resize(trusted, (width, height), interpolation=cv2.INTER_LINEAR))
-        off = cv2.subtract(new, then)
-        weight *= np.exp(np.einsum("ijk,ijk->ij", off, off) * np.float32(-0.5 / SPREAD**2))
-        total = weight + np.float32(1)
-        mean = then + off / total[..., None]
+        weight = cv2.resize(trusted, (width, height), interpolation=cv2.INTER_LINEAR)
+        total = weight * cv2.exp(_squares(off) * np.float32(-0.5 / SPREAD**2)) + np.float32(1)
+        steadied = np.empty_like(styled)
+        for plane, then, difference in zip(steadied, mean, off, strict=True):
+            cv2.divide(difference, total, dst=difference)
+            cv2.add(then, difference, dst=plane)
         half = cast(Floats, cv2.resize(total, (width // 2, height // 2), interpolation=cv2.INTER_AREA))
-        self._past = Past(seen, mean, np.minimum(half, self._longest))
-        return np.stack(cv2.split(mean))
+        self._past = Past(seen, steadied, np.minimum(half, self._longest))
+        return steadied
+
+    def _scratch(self, shape: tuple[int, ...]) -> Floats:
+        """Two sets of planes that are written anew each frame: fresh memory costs more than the arithmetic."""
+        if self._buffers is None or self._buffers.shape[1:] != shape:
+            self._buffers = np.empty((2, *shape), np.float32)
+        return self._buffers
+
+
+def _squares(planes: Floats) -> Floats:
+    """Sum of the squares of the planes."""
+    total = cv2.multiply(planes[0], planes[0])
+    for plane in planes[1:]:
+        cv2.accumulateSquare(plane, total)
+    return cast(Floats, total)
 
 
 def _enlarged(x: Floats, y: Floats, size: tuple[int, int]) -> tuple[Floats, Floats]:
