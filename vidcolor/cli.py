@@ -12,22 +12,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from vidcolor import __version__
+from vidcolor import __version__, cli_styles
+from vidcolor.console import PLAIN, err, out
 from vidcolor.errors import InterruptedRunError, UsageError, VidcolorError
 
-PLAIN: dict[str, Any] = {
-    "add_completion": False,
-    "pretty_exceptions_enable": False,
-    "context_settings": {"help_option_names": ["-h", "--help"]},
-}
 app = typer.Typer(**PLAIN)
 others = typer.Typer(**PLAIN)
-out, err = Console(soft_wrap=True, highlight=False, emoji=False), Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
+others.add_typer(cli_styles.app, name="styles")
 
 OTHER_WORDS = "Other words: vidcolor styles · vidcolor networks · vidcolor doctor [--gpu]"
 SIDES = {"fast": 320, "best": 640}
@@ -313,6 +308,8 @@ def main(words: list[str] | None = None) -> None:
         status = asked(words, prog_name="vidcolor", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         status = InterruptedRunError.status
+    except VidcolorError as error:
+        status = fail(error, False, False, None)
     except Exception as error:
         if not hasattr(error, "format_message"):  # typer's and click's own, whichever of them reads the words
             raise

@@ -92,19 +92,25 @@ def _style(raw: Any, stem: str) -> Style:
     return Style(**texts, code=tuple(map(float, code)))
 
 
-def save(style: Style, overwrite: bool = False) -> Path:
-    """Keep a person's own style; returns its file.
+def check_name(name: str, overwrite: bool = False) -> Path:
+    """The file of a person's own style of this name.
 
     Raises UsageError for a name that is not made of small letters, digits and hyphens or belongs to a shipped style, OutputError
-    where it exists or cannot be written.
+    where it exists already.
     """
-    if not NAME.fullmatch(style.name):
-        raise UsageError(f"--name {style.name!r}: use small letters, digits and single hyphens, as in my-style")
-    path = own_folder() / f"{style.name}.json"
-    if not path.exists() and style.name in catalogue():
-        raise UsageError(f"--name {style.name}: is a style that comes with vidcolor; choose another name")
+    if not NAME.fullmatch(name):
+        raise UsageError(f"--name {name!r}: use small letters, digits and single hyphens, as in my-style")
+    path = own_folder() / f"{name}.json"
+    if not path.exists() and name in catalogue():
+        raise UsageError(f"--name {name}: is a style that comes with vidcolor; choose another name")
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: exists; use --overwrite to replace it or choose another --name")
+    return path
+
+
+def save(style: Style, overwrite: bool = False) -> Path:
+    """Keep a person's own style; returns its file. Raises what `check_name` raises, and OutputError where it cannot be written."""
+    path = check_name(style.name, overwrite)
     part = path.with_suffix(".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+from pathlib import Path
 
 from vidcolor.backends import choose
 from vidcolor.errors import InputError, OutputError, UsageError
@@ -93,14 +94,19 @@ def for_films(job: Job) -> dict[str, bool]:
     }
 
 
+def check_input(path: Path) -> None:
+    """Raise InputError where there is no such file."""
+    try:
+        if not path.exists():
+            url = re.match(r"[a-z][a-z0-9+.-]+:/", str(path))
+            raise InputError(f"{path}: no such file" + ("; vidcolor reads local files only, download it first" if url else ""))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
 def check_paths(job: Job) -> None:
     """What can be said of the two paths before either is opened."""
-    try:
-        if not job.input.exists():
-            url = re.match(r"[a-z][a-z0-9+.-]+:/", str(job.input))
-            raise InputError(f"{job.input}: no such file" + ("; vidcolor reads local files only, download it first" if url else ""))
-    except OSError as error:
-        raise InputError(f"{job.input}: cannot be read ({error.strerror})") from error
+    check_input(job.input)
     try:
         check_output(job)
     except OSError as error:

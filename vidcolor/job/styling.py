@@ -12,7 +12,7 @@ from vidcolor.media.pictures import read_picture
 from vidcolor.media.probe import Film
 from vidcolor.networks import Network, find
 from vidcolor.planes import Box, shrink_color, to_rgb_units, work_size
-from vidcolor.styles import Style, catalogue, mix, parse_mix, unknown
+from vidcolor.styles import Style, catalogue, check_name, mix, parse_mix, save, unknown
 
 ENCODER = "style-encoder"
 """The network that gives the code of a picture."""
@@ -106,6 +106,15 @@ def encode(path: Path, name: str, device: str = "auto") -> Style:
     with closing(backend.load(network.path, {"picture": picture.shape})) as session:
         code = session.run({"picture": picture})["code"][0]
     return Style(name, name, "", "", path.name, "", "stylize", tuple(map(float, code)), network.card.sha256[:16])
+
+
+def add_style(path: Path, name: str = "", device: str = "auto", overwrite: bool = False) -> tuple[str, Path]:
+    """Keep the style of a picture under a name, or its own; returns the name and the file. Raises what `encode` and `save` raise."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such picture")
+    name = name or path.stem
+    check_name(name, overwrite)
+    return name, save(encode(path, name, device), overwrite)
 
 
 def style_shapes(network: Network, height: int, width: int) -> dict[str, tuple[int, ...]]:
