@@ -14,11 +14,14 @@ import pytest
 torch = pytest.importorskip("torch", reason="export needs torch: pip install 'vidcolor[train]'")
 pytest.importorskip("onnxscript", reason="export needs onnxscript: pip install 'vidcolor[train]'")
 
-from engines import export  # noqa: E402
+from engines import export, graph  # noqa: E402
+from engines.check import difference  # noqa: E402
+from engines.kinds import KINDS  # noqa: E402
 from training.network import Generator, Runtime  # noqa: E402
 from vidcolor import networks  # noqa: E402
 
 SHIPPED = Path(__file__).parents[1] / "engines" / "networks" / "colorize-fast.onnx"
+KIND = KINDS["colorize"]
 
 
 @pytest.fixture(scope="module")
@@ -87,22 +90,22 @@ def test_the_way_back_gives_the_same_generator(exported, generator, tmp_path):
 
 def test_rounding_to_fp16_hardly_moves_the_answer(exported, generator):
     golden = dict(np.load(exported.with_suffix(".npz")))
-    exact = export.answer(Runtime(generator).eval(), golden)
-    assert export.difference(exact, outputs_of(golden)) < 0.02
+    exact = graph.answer(Runtime(generator).eval(), KIND, golden)
+    assert difference(exact, outputs_of(golden)) < 0.02
 
 
 def test_the_shipped_network_goes_back_too():
     generator = Generator()
     generator.load_state_dict(export.to_state_dict(SHIPPED))
     golden = dict(np.load(SHIPPED.with_suffix(".npz")))
-    assert export.difference(export.answer(Runtime(generator).eval(), golden), outputs_of(golden)) < export.PARITY
+    assert difference(graph.answer(Runtime(generator).eval(), KIND, golden), outputs_of(golden)) < graph.PARITY
 
 
 def test_a_file_of_another_network_does_not_go_back(tmp_path):
     model = onnx.load(SHIPPED)
     del model.graph.initializer[0]
     onnx.save(model, tmp_path / "other.onnx")
-    with pytest.raises(ValueError, match=r"other\.onnx: not an export of this generator, 1 tensors are missing"):
+    with pytest.raises(ValueError, match=r"other\.onnx: not an export of this kind of network, 1 tensors are missing"):
         export.to_state_dict(tmp_path / "other.onnx")
 
 
@@ -119,4 +122,4 @@ def test_a_graph_that_differs_from_torch_is_refused(exported, generator):
     with torch.no_grad():
         other.head.bias += torch.linspace(0, 1, len(other.head.bias))
     with pytest.raises(ValueError, match="differs from torch"):
-        export.check_parity(exported.read_bytes(), Runtime(other).eval())
+        graph.check_parity(exported.read_bytes(), Runtime(other).eval(), KIND)

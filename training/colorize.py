@@ -119,7 +119,8 @@ class Run:
             groups = [{"params": encoder, "share": 0.4}, {"params": rest, "share": 1.0}]
             return [torch.optim.AdamW(groups, self.rate, weight_decay=1e-2, betas=(0.9, 0.99))], None
         kind = CRITICS[self.args.critic]
-        critic: Critic = (kind(self.args.lite0) if issubclass(kind, Projected) else kind()).to(memory_format=torch.channels_last)
+        critic: Critic = kind(self.args.lite0) if issubclass(kind, Projected) else kind()
+        critic = critic.to(memory_format=torch.channels_last)
         if self.args.heads:
             known = torch.load(self.args.heads, map_location="cpu", weights_only=True)
             if critic.heads.load_state_dict(known, strict=False).unexpected_keys:  # heads that it lacks begin anew

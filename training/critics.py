@@ -107,4 +107,4 @@ class Patches(Critic):
         return [self.heads[1](near), self.heads[3](self.heads[2](near))]
 
 
-CRITICS = {"projected": Projected, "doubled": Doubled, "patches": Patches}
+CRITICS: dict[str, type[Critic]] = {"projected": Projected, "doubled": Doubled, "patches": Patches}

@@ -1,0 +1,126 @@
+"""The kinds of networks there are, by the task on their card: ports, sizes, inputs to compare answers with, how weights become one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from training.network import Generator, Runtime
+from training.style import CODE, StyleEncoder, StyleNetwork
+
+Values = dict[str, NDArray[np.float32]]
+State = Mapping[str, Tensor]
+Ports = dict[str, list[str | int]]
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`part`: where a checkpoint keeps the weights; `build`: the network in eval mode; `picture`: inputs of a shape (N, H, W), by name
+    and in the order of `inputs`; `shapes`: what the file is compared with torch at."""
+
+    task: str
+    part: str
+    inputs: Ports
+    outputs: Ports
+    work_size: int
+    build: Callable[[State], nn.Module]
+    picture: Callable[[Shape, int], Values]
+    shapes: tuple[Shape, ...]
+    plain: Callable[[], nn.Module]
+    limit_bytes: int = 10_000_000
+    multiple: int = 32
+
+
+def complete(network: nn.Module, state: State) -> None:
+    """Load a state that may lack the counters of batch norms."""
+    counters = {name: value for name, value in network.state_dict().items() if name.endswith("num_batches_tracked")}
+    network.load_state_dict(counters | dict(state))
+
+
+def generator(state: State) -> nn.Module:
+    network = Generator()
+    complete(network, state)
+    return Runtime(network).eval()
+
+
+def style_network(state: State) -> nn.Module:
+    network = StyleNetwork()
+    complete(network, state)
+    return network.eval()
+
+
+def style_encoder(state: State) -> nn.Module:
+    network = StyleEncoder()
+    complete(network, state)
+    return network.eval()
+
+
+def grey_picture(shape: Shape, seed: int) -> Values:
+    """Inputs of the size (N, H, W) that look like pictures: soft gradients, edges, a little grain, a few dots of hints."""
+    count, height, width = shape
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width] / 32
+    luma = np.zeros((count, 1, height, width))
+    hints = np.zeros((count, 3, height, width))
+    for index in range(count):
+        a, b, c = random.uniform(0.5, 2, 3)
+        waves = np.sin(a * x + c) * np.cos(b * y)
+        luma[index, 0] = 0.5 + 0.3 * waves + 0.15 * (waves > 0.3) + random.normal(0, 0.01, waves.shape)
+        for top, left in zip(random.integers(0, height - 8, 3), random.integers(0, width - 8, 3), strict=True):
+            cb, cr = random.uniform(-0.3, 0.3, 2)
+            hints[index, :, top : top + 8, left : left + 8] = np.array([cb, cr, 1])[:, None, None]
+    luma = np.round(luma.clip(0, 1) * 255) / 255
+    return {
+        "luma": luma.astype(np.float32),
+        "hints": hints.astype(np.float32),
+        "temperature": np.ones(1, np.float32),
+        "tilt": np.full(1, 0.5, np.float32),
+    }
+
+
+def colour_picture(shape: Shape, seed: int) -> Values:
+    """RGB (N, 3, H, W) in [0, 1]: three grey ones."""
+    grey = grey_picture((3 * shape[0], *shape[1:]), seed)["luma"]
+    return {"picture": np.ascontiguousarray(grey.reshape(shape[0], 3, *shape[1:]))}
+
+
+def picture_and_code(shape: Shape, seed: int) -> Values:
+    """A picture, a code, statistics such as pictures have, half of them held."""
+    random = np.random.default_rng(seed)
+    count = shape[0]
+    numbers = StyleNetwork().statistics
+    return colour_picture(shape, seed) | {
+        "code": random.normal(0, 1, (count, CODE)).astype(np.float32),
+        "stats": random.uniform(0.5, 1.5, (count, numbers)).astype(np.float32),
+        "stats_weight": np.full(1, 0.5, np.float32),
+    }
+
+
+PICTURE: list[str | int] = ["N", 3, "H", "W"]
+STATISTICS: list[str | int] = ["N", StyleNetwork().statistics]
+KINDS = {
+    kind.task: kind
+    for kind in (
+        Kind(
+            "colorize", "ema",
+            {"luma": ["N", 1, "H", "W"], "hints": ["N", 3, "H", "W"], "temperature": [1], "tilt": [1]},
+            {"chroma": ["N", 2, "H/4", "W/4"], "confidence": ["N", 1, "H/4", "W/4"]},
+            256, generator, grey_picture, ((1, 32, 32), (2, 64, 96), (3, 96, 64), (1, 256, 448)), Generator,
+        ),
+        Kind(
+            "stylize", "network",
+            {"picture": PICTURE, "code": ["N", CODE], "stats": STATISTICS, "stats_weight": [1]},
+            {"styled": PICTURE, "measured": STATISTICS},
+            480, style_network, picture_and_code, ((1, 32, 32), (2, 64, 96), (3, 96, 64), (1, 192, 320)), StyleNetwork, 5_000_000,
+        ),
+        Kind(
+            "encode-style", "encoder", {"picture": PICTURE}, {"code": ["N", CODE]},
+            256, style_encoder, colour_picture, ((1, 64, 64), (2, 64, 96), (1, 256, 320)), StyleEncoder, 5_000_000,
+        ),
+    )
+}  # fmt: skip

@@ -1,0 +1,137 @@
+"""The style network (design, section 7) and the encoder that gives the code of any picture.
+
+The network looks at a PixelUnshuffled picture and answers a picture of the same size. What makes one style another is only the scale
+and shift behind each normalization (conditional instance normalization, Dumoulin et al. 2017), linear in the code: so the mean of two
+codes is a style between them. Statistics of the normalizations come out, and can come in, so that a film can hold them over a shot.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from training.network import ENCODERS, Bottleneck, ConvNorm, imagenet_weights
+
+CODE = 64
+"""Numbers in a style code."""
+SMALLEST = 1e-5
+"""Added to the variance of a channel."""
+
+
+class Convolution(nn.Conv2d):
+    """3x3, the rim continued: zeros there would be seen as a frame around the picture."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__(inputs, outputs, 3, stride, 1, padding_mode="replicate")
+
+
+class StyleNetwork(nn.Module):
+    """Picture and code in, picture out. `widths`: channels at strides 4 and 8; `blocks`: residual blocks at stride 8."""
+
+    def __init__(self, widths: tuple[int, int] = (64, 96), blocks: int = 3, code: int = CODE) -> None:
+        super().__init__()
+        near, far = widths
+        self.first, self.down = Convolution(48, near), Convolution(near, far, 2)
+        self.body = nn.ModuleList(Convolution(far, far) for _ in range(2 * blocks))
+        self.up, self.near, self.last = nn.Conv2d(far, near, 1), Convolution(near, near), Convolution(near, 48)
+        self.channels = [near, far, *[far] * (2 * blocks), near]
+        self.affine = nn.Linear(code, 2 * sum(self.channels))
+        nn.init.normal_(self.affine.weight, std=0.02)
+        nn.init.zeros_(self.affine.bias)
+        nn.init.zeros_(self.last.bias)
+
+    @property
+    def statistics(self) -> int:
+        """Numbers in `stats`: a mean and a deviation for every normalized channel."""
+        return 2 * sum(self.channels)
+
+    def forward(self, picture: Tensor, code: Tensor, stats: Tensor, stats_weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Styled RGB (N, 3, H, W) in [0, 1], and the statistics (N, S) that this picture has of its own.
+
+        Of `picture` (N, 3, H, W), RGB in [0, 1], H and W multiples of 8; `code` (N, CODE); `stats` (N, S), used by the part
+        `stats_weight` (1,) in [0, 1] in place of the picture's own.
+        """
+        widths = [2 * width for width in self.channels]
+        norms = zip(self.affine(code).split(widths, 1), stats.split(widths, 1), strict=True)
+        measured: list[Tensor] = []
+
+        def norm(x: Tensor) -> Tensor:
+            affine, held = next(norms)
+            mean = x.mean((2, 3), keepdim=True)
+            centred = x - mean
+            deviation = (centred.square().mean((2, 3), keepdim=True) + SMALLEST).sqrt()
+            own = torch.cat([mean, deviation], 1)
+            measured.append(own.flatten(1))
+            mean, deviation = (own + stats_weight * (held[..., None, None] - own)).chunk(2, 1)
+            scale, shift = affine[..., None, None].chunk(2, 1)
+            scale = (1 + scale) / deviation
+            return x * scale + (shift - mean * scale)
+
+        x = skip = F.relu(norm(self.first(F.pixel_unshuffle(picture * 2 - 1, 4))))
+        x = F.relu(norm(self.down(x)))
+        for one, two in zip(self.body[::2], self.body[1::2], strict=True):
+            x = x + norm(two(F.relu(norm(one(x)))))
+        x = F.relu(norm(self.near(F.interpolate(self.up(x), scale_factor=2.0, mode="nearest") + skip)))
+        styled = torch.sigmoid(F.pixel_shuffle(self.last(x), 4))
+        return styled, torch.cat(measured, 1)
+
+
+class StyleEncoder(nn.Module):
+    """The code of a picture, from means and deviations of what a frozen ImageNet Lite0 sees at four depths, and of its colours.
+
+    Where texture lies does not matter, only what there is (AdaIN, Huang and Belongie 2017, takes such statistics for the style).
+    """
+
+    STAGES = ENCODERS["lite0"][:5]
+
+    def __init__(self, lite0: str | Path | None = None, code: int = CODE) -> None:
+        super().__init__()
+        self.stem, self.blocks, channels, self.taps = ConvNorm(3, 32, 3, 2), nn.ModuleList(), 32, set[int]()
+        widths = 0
+        for number, (expansion, outputs, repeats, stride, kernel) in enumerate(self.STAGES):
+            for repeat in range(repeats):
+                self.blocks.append(Bottleneck(channels, outputs, expansion, kernel, stride if repeat == 0 else 1))
+                channels = outputs
+            if number != 3:
+                self.taps.add(len(self.blocks) - 1)
+                widths += 2 * outputs
+        self.register_buffer("centre", torch.zeros(widths + 9))
+        self.register_buffer("spread", torch.ones(widths + 9))
+        self.head = nn.Sequential(nn.Linear(widths + 9, 192), nn.ReLU(), nn.Linear(192, code))
+        if lite0 is not None:
+            found, needed = imagenet_weights(lite0), self.state_dict()
+            self.load_state_dict({key: value for key, value in found.items() if key in needed}, strict=False)
+        for part in (self.stem, self.blocks):
+            part.eval().requires_grad_(False)
+
+    def train(self, mode: bool = True) -> StyleEncoder:
+        """Only the head learns; batch norms of what is frozen keep their statistics."""
+        self.head.train(mode)
+        return self
+
+    def see(self, picture: Tensor) -> Tensor:
+        """Statistics (N, F) of RGB (N, 3, H, W) in [0, 1]."""
+        colours = picture.flatten(2)
+        mean = colours.mean(2, keepdim=True)
+        covariance = (colours - mean) @ (colours - mean).transpose(1, 2) / colours.shape[2]
+        upper = [covariance[:, i, j, None] for i in range(3) for j in range(i, 3)]
+        seen = [mean.flatten(1), *upper]
+        x = self.stem((picture - 0.498) / 0.502)
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index in self.taps:
+                centre = x.mean((2, 3), keepdim=True)
+                seen += [centre.flatten(1), ((x - centre).square().mean((2, 3)) + SMALLEST).sqrt()]
+        return torch.cat(seen, 1)
+
+    def encode(self, seen: Tensor) -> Tensor:
+        """Codes (N, CODE) of what `see` gave."""
+        code: Tensor = self.head(((seen - self.centre) / self.spread).clamp(-4, 4))
+        return code
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """The code (N, CODE) of RGB pictures (N, 3, H, W) in [0, 1]."""
+        return self.encode(self.see(picture))
