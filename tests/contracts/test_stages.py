@@ -10,16 +10,20 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.stages.sessions import Echo
+from tests.stages.sessions import Echo, Tint
 from vidcolor.frames import Frame, Stage, Work
-from vidcolor.planes import Box, Layout, Planes, shrink
+from vidcolor.planes import Box, Layout, Planes, shrink, shrink_color
 from vidcolor.stages.colorize import Colorize, Setting
 from vidcolor.stages.cuts import Cuts
 from vidcolor.stages.fuse import Fuse
+from vidcolor.stages.fuse_style import FuseStyle
 from vidcolor.stages.steady import Steady
+from vidcolor.stages.style_steady import StyleSteady
+from vidcolor.stages.stylize import Stylize
 from vidcolor.stages.tint import OnlyGrey
 
 LAYOUT = Layout(64, 48)
+CODE, STYLE_SIZE = np.array([0.9, 0.5, 0.7], np.float32), (64, 96)
 BOX = Box(0, 0, 64, 48)
 SHOTS = [5, 1, 7, 2, 4]
 
@@ -37,6 +41,11 @@ CASES = {
     "only-grey": Case(OnlyGrey),
     "colorize": Case(lambda: Colorize(Echo(), Setting(0.6, 0.5, 1.2), batch=3)),
     "colorize, steady": Case(lambda: Colorize(Echo(), Setting(0.6, 0.5, 1.2), batch=3, steady=Steady())),
+    "stylize": Case(lambda: Stylize(Tint(), CODE, STYLE_SIZE, stats=6)),
+    "stylize, steady": Case(lambda: Stylize(Tint(), CODE, STYLE_SIZE, stats=6, steady=StyleSteady())),
+    "stylize, frame by frame": Case(lambda: Stylize(Tint(), CODE, STYLE_SIZE, stats=6, hold=False)),
+    "fuse style": Case(lambda: FuseStyle(LAYOUT)),
+    "fuse style, half, 10 bit 4:4:4": Case(lambda: FuseStyle(Layout(64, 48, depth=10, chroma="444"), 0.5, "film")),
     "fuse": Case(lambda: Fuse(LAYOUT)),
     "fuse, 10 bit 4:4:4": Case(lambda: Fuse(Layout(64, 48, depth=10, chroma="444"))),
 }
@@ -62,7 +71,9 @@ def film(shots: list[int] = SHOTS, first: int = 0) -> list[Frame]:
             luma = shrink(planes, BOX, (32, 64))
             chroma = np.random.default_rng(100 + shot).uniform(-0.2, 0.2, (2, 8, 16)).astype(np.float32)
             work = Work(luma, BOX, chroma, np.full((8, 16), 0.5, np.float32))
-            for array in (luma, chroma):
+            work.content = shrink_color(planes, BOX, STYLE_SIZE)
+            work.styled = (0.5 * work.content + 0.1).astype(np.float32)
+            for array in (luma, chroma, work.content, work.styled):
                 array.flags.writeable = False
             number = sum(shots[:shot]) + place
             out.append(Frame(number, number * number - 3, planes, work, shot, place))
@@ -73,8 +84,8 @@ def answer(frame: Frame) -> dict[str, Any]:
     """All that a stage may have said of a frame."""
     out = frame.out
     planes = None if out is None else [plane.tobytes() for plane in (out.y, out.cb, out.cr)]
-    chroma = None if frame.work.chroma is None else frame.work.chroma.tobytes()
-    return {"place": frame.place, "keep": frame.keep, "out": planes, "chroma": chroma}
+    made = {name: getattr(frame.work, name) for name in ("chroma", "content", "styled")}
+    return {"place": frame.place, "keep": frame.keep, "out": planes} | {k: None if v is None else v.tobytes() for k, v in made.items()}
 
 
 def one_by_one(frames: list[Frame], seen: list[int]) -> Iterator[Frame]:

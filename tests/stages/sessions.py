@@ -1,4 +1,4 @@
-"""A session made by hand, for stages that need one."""
+"""Sessions made by hand, for stages that need one."""
 
 from collections.abc import Mapping
 
@@ -26,6 +26,34 @@ class Echo:
         means = luma.mean((1, 2, 3)).reshape(-1, 1, 1, 1) / 10
         ones = np.ones(shape, np.float32)
         return {"chroma": np.concatenate([means * ones, -means * ones], 1), "confidence": ones}
+
+    def close(self) -> None:
+        pass
+
+
+class Tint:
+    """A style network's stand-in: (picture - mean) / deviation · code / 4 + 1/2, with statistics of each channel, or the held ones.
+
+    `code` (3,); notes the weights of the held statistics it was given, and the pictures.
+    """
+
+    precision = "f32"
+
+    def __init__(self) -> None:
+        self.weights: list[float] = []
+        self.pictures: list[Floats] = []
+
+    def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        assert all(array.flags.c_contiguous and array.dtype == np.float32 for array in inputs.values())
+        picture, stats = inputs["picture"], inputs["stats"]
+        own = np.concatenate([picture.mean((2, 3)), picture.std((2, 3)) + np.float32(1e-3)], 1)
+        assert stats.shape == own.shape and inputs["code"].shape == (1, 3)
+        mean, deviation = np.split(own + inputs["stats_weight"] * (stats - own), 2, 1)
+        scale = inputs["code"] / deviation / 4
+        self.weights.append(float(inputs["stats_weight"][0]))
+        self.pictures.append(picture)
+        styled = (picture - mean[..., None, None]) * scale[..., None, None] + np.float32(0.5)
+        return {"styled": styled.clip(0, 1), "measured": own}
 
     def close(self) -> None:
         pass

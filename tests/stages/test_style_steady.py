@@ -1,0 +1,126 @@
+"""StyleSteady: shimmer goes, paint moves with the picture, and nothing of one thing stays on another."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+
+from vidcolor.planes import Floats
+from vidcolor.stages.style_steady import StyleSteady
+
+SIZE = (128, 192)
+
+
+def texture(seed: int, width: int = 320) -> Floats:
+    rng = np.random.default_rng(seed)
+    fine = cv2.resize(rng.random((32, width // 4), dtype=np.float32), (width, SIZE[0]), interpolation=cv2.INTER_CUBIC)
+    coarse = cv2.resize(rng.random((6, width // 20), dtype=np.float32), (width, SIZE[0]), interpolation=cv2.INTER_CUBIC)
+    return (0.5 * fine + 0.5 * coarse).clip(0, 1)
+
+
+def planes(luma: Floats) -> Floats:
+    """Luma with a little colour: (3, h, w), read-only."""
+    out = np.stack([luma, (luma - 0.5) * np.float32(0.3), (0.5 - luma) * np.float32(0.2)])
+    out.flags.writeable = False
+    return out
+
+
+def run(contents: list[Floats], styled: list[Floats], steady: StyleSteady | None = None) -> list[Floats]:
+    steady = steady or StyleSteady()
+    return [steady.accept(planes(content), new) for content, new in zip(contents, styled, strict=True)]
+
+
+def shimmer(count: int, shape: tuple[int, ...], size: float) -> Floats:
+    """Soft blotches of their own in every frame."""
+    rough = np.random.default_rng(7).normal(0, size, (count, 3, 16, 24)).astype(np.float32)
+    return np.stack([[cv2.resize(p, shape[::-1], interpolation=cv2.INTER_CUBIC) for p in frame] for frame in rough])
+
+
+def test_shimmer_of_a_still_scene_is_averaged_away() -> None:
+    luma = texture(0)[:, : SIZE[1]]
+    noisy = list(planes(texture(1)[:, : SIZE[1]]) + shimmer(16, SIZE, 0.02))
+    out = run([luma] * 16, noisy)
+    before, after = (np.mean([np.square(b - a).mean() for a, b in pairwise(x[5:])]) for x in (noisy, out))
+    assert after < before / 4
+
+
+def test_paint_moves_with_the_picture_and_stays_sharp() -> None:
+    """A pan of 3 pixels a frame: the mean of four moved frames must lie on the true paint, detail included."""
+    film, paint = texture(0), texture(1)
+    views = [slice(3 * i, 3 * i + SIZE[1]) for i in range(12)]
+    truth = [planes(paint[:, view]) for view in views]
+    noisy = [t + n for t, n in zip(truth, shimmer(12, SIZE, 0.03), strict=True)]
+    out = run([film[:, view] for view in views], noisy)
+    inner = (slice(None), slice(8, -8), slice(16, -16))
+    before, after = (np.mean([np.square(a - b)[inner].mean() for a, b in zip(x[5:], truth[5:], strict=True)]) for x in (noisy, out))
+    assert after < before / 2
+    clean = run([film[:, view] for view in views], truth)
+    detail = [cv2.Laplacian(x[-1][0], cv2.CV_32F)[inner[1:]].std() for x in (clean, truth)]
+    assert detail[0] > 0.9 * detail[1]
+
+
+def test_what_is_uncovered_keeps_nothing_of_what_covered_it() -> None:
+    scene, square = texture(2), texture(3)
+    lumas, truth = [], []
+    for number in range(8):
+        luma, paint = scene[:, : SIZE[1]].copy(), np.full(SIZE, 0.3, np.float32)
+        left = 16 + 12 * number
+        luma[40:88, left : left + 48] = 0.3 + 0.7 * square[40:88, :48]
+        paint[40:88, left : left + 48] = 0.8
+        lumas.append(luma)
+        truth.append(planes(paint))
+    out = run(lumas, truth)
+    wrong = np.abs(out[-1] - truth[-1]).max(axis=0)
+    assert (wrong > 0.1).mean() < 0.01
+
+
+def test_paint_that_changes_altogether_is_changed_at_once() -> None:
+    luma = texture(0)[:, : SIZE[1]]
+    dark, light = (planes(np.full(SIZE, value, np.float32)) for value in (0.2, 0.7))
+    out = run([luma] * 12, [dark] * 6 + [light] * 6)
+    assert np.abs(out[6] - light).max() < 0.02
+
+
+def test_memory_grows_with_strength() -> None:
+    luma = texture(0)[:, : SIZE[1]]
+    noisy = list(planes(texture(1)[:, : SIZE[1]]) + shimmer(16, SIZE, 0.02))
+    weak, strong = (run([luma] * 16, noisy, StyleSteady(strength)) for strength in (0.5, 2))
+    calm = [np.mean([np.square(b - a).mean() for a, b in pairwise(x[8:])]) for x in (weak, strong)]
+    assert calm[1] < calm[0] / 2
+
+
+def test_the_first_answer_of_a_shot_is_the_networks_own_and_nothing_is_remembered_over_a_reset() -> None:
+    lumas, paint = [texture(seed)[:, : SIZE[1]] for seed in range(3)], [planes(texture(seed)[:, 20 : 20 + SIZE[1]]) for seed in range(3)]
+    fresh, used = run(lumas, paint), StyleSteady()
+    run([texture(9)[:, : SIZE[1]]] * 2, paint[:2], used)
+    used.reset()
+    again = run(lumas, paint, used)
+    assert np.array_equal(again[0], paint[0])
+    assert all(np.array_equal(a, b) for a, b in zip(fresh, again, strict=True))
+
+
+def test_frames_given_out_are_not_written_by_later_ones() -> None:
+    lumas, paint = [texture(0)[:, : SIZE[1]]] * 4, list(planes(texture(1)[:, : SIZE[1]]) + shimmer(4, SIZE, 0.02))
+    steady, given = StyleSteady(), []
+    for luma, new in zip(lumas, paint, strict=True):
+        out = steady.accept(planes(luma), new)
+        given.append((out, out.tobytes()))
+    assert all(out.tobytes() == before for out, before in given)
+
+
+def test_a_change_of_size_and_a_blank_frame_are_borne() -> None:
+    steady = StyleSteady()
+    for shape in ((128, 192), (192, 128), (64, 64), (32, 32)):
+        for luma in (texture(0)[: shape[0], : shape[1]], np.zeros(shape, np.float32)):
+            luma = cv2.resize(luma, shape[::-1])
+            out = steady.accept(planes(luma), planes(luma))
+            assert out.shape == (3, *shape)
+            assert np.isfinite(out).all()
+
+
+def test_strength_without_meaning_is_refused() -> None:
+    with pytest.raises(ValueError, match="strength"):
+        StyleSteady(0)
