@@ -108,7 +108,7 @@ def install(folder: Path) -> Path:
     return folder
 
 
-def write_style(folder: Path, name: str, **changes: object) -> Path:
+def write_style(folder: Path, name: str, /, **changes: object) -> Path:
     """NAME.json with the fields of a style, changed as asked for."""
     fields = {"title": name.title(), "painter": "Nobody", "date": "1900", "source": "made by code", "licence": "public domain"}
     path = folder / f"{name}.json"

@@ -147,7 +147,7 @@ def parse_mix(word: str) -> list[tuple[str, float]]:
 def _part(text: str, word: str) -> tuple[str, float | None]:
     if not text:
         raise UsageError(f"--style {word!r}: a style's name is empty")
-    name, colon, weight = text.rpartition(":")
+    name, colon, weight = (piece.strip() for piece in text.rpartition(":"))
     if not colon or _is_file(text):
         return text, None
     try:
