@@ -11,17 +11,16 @@ Runs are seeded, write `last.pt` every ten minutes and go on from it when starte
 from __future__ import annotations
 
 import argparse
-import json
 import time
-from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from training.data import load_photos
+from training.loop import Loop, common_options
 from training.style import StyleEncoder, StyleNetwork
 from training.style_data import Pairs, load_styles
 from training.style_losses import colour_statistics, content_loss, gram_distance, moved, structure, total_variation
@@ -33,32 +32,20 @@ WEIGHTS = {"content": 2.0, "gram": 1.0, "colour": 1.0, "structure": 4.0, "steady
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=["train", "fit"])
-    parser.add_argument("--photos", required=True, help="tar files of photos, joined by ':'")
+    common_options(parser)
     parser.add_argument("--styles", help="tar files or folders of style pictures, joined by ':'; what comes first is drawn most often")
     parser.add_argument("--hold-out", type=int, default=0, help="leave so many pictures of the last place for measuring")
     parser.add_argument("--style", type=Path, help="the picture whose code is to be fitted")
-    parser.add_argument("--lite0", required=True, help="ImageNet weights of EfficientNet-Lite0 (.pth)")
-    parser.add_argument("--start", type=Path, help="a checkpoint to start from")
-    parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--minutes", type=float, default=70)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--crop", type=int, default=192)
-    parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--save-every", type=float, default=10, help="minutes")
-    parser.add_argument("--random-features", action="store_true", help="judge by an untrained VGG16 (a debug run)")
-    parser.add_argument("--max-steps", type=int, default=0, help="stop after so many steps")
     for name, value in WEIGHTS.items():
         parser.add_argument(f"--{name}", type=float, default=value, help=f"weight of the {name} loss")
     return parser.parse_args()
 
 
-class Run:
-    """State of one run: networks, what they are judged by, optimiser, counters."""
+class Run(Loop):
+    """Networks, and what they are judged by."""
 
     def __init__(self, args: argparse.Namespace) -> None:
-        self.args = args
-        torch.manual_seed(args.seed)
+        super().__init__(args)
         photos, bad = load_photos([Path(p) for p in args.photos.split(":")])
         pairs = Pairs(photos, args.crop, [args.seed, time.time_ns()] if (args.out / "last.pt").exists() else [args.seed])
         # The worker is forked before OpenMP has threads: after it would wait for them for ever.
@@ -67,8 +54,7 @@ class Run:
         self.network, self.encoder = StyleNetwork(), StyleEncoder(args.lite0)
         places = [Path(p) for p in (args.styles if args.task == "train" else str(args.style)).split(":")]
         self.styles = load_styles(places, self.vgg, self.encoder, args.hold_out)
-        self.seen: dict[str, float] = {"photos": len(photos), "unreadable": bad, "styles": len(self.styles.names), "step": 0, "pictures": 0}
-        self.seen["seconds"] = 0.0
+        self.seen |= {"photos": len(photos), "unreadable": bad, "styles": len(self.styles.names)}
         features = self.styles.seen.flatten(0, 1)
         self.encoder.centre.copy_(features.mean(0))
         self.encoder.spread.copy_(features.std(0, unbiased=False) + 1e-3)
@@ -96,19 +82,16 @@ class Run:
         self.network.load_state_dict(saved["network"])
         self.encoder.load_state_dict(saved["encoder"])
 
-    def save(self) -> None:
-        """Write the checkpoint, or the fitted code, whole or not at all."""
-        args = self.args
-        path = args.out / "last.pt" if args.task == "train" else args.out
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        if args.task == "fit":
-            torch.save({"code": self.code.detach()}, part)
-        else:
-            state = {"network": self.network.state_dict(), "encoder": self.encoder.state_dict(), "seen": self.seen}
-            torch.save(state | {"optimiser": self.optimiser.state_dict()}, part)
-            self.sheet(path.with_suffix(".png"))
-        part.replace(path)
+    @property
+    def path(self) -> Path:
+        """Where the checkpoint, or the fitted code, is kept."""
+        return super().path if self.args.task == "train" else Path(self.args.out)
+
+    def state(self) -> dict[str, Any]:
+        if self.args.task == "fit":
+            return {"code": self.code.detach()}
+        networks = {"network": self.network.state_dict(), "encoder": self.encoder.state_dict()}
+        return networks | {"seen": self.seen, "optimiser": self.optimiser.state_dict()}
 
     def codes(self, chosen: Tensor) -> Tensor:
         if self.args.task == "fit":
@@ -138,49 +121,18 @@ class Run:
             "steady": ((moved(styled, flow) - after).square() * inside).mean(),
             "smooth": total_variation(styled),
         }
-        loss = torch.stack([getattr(self.args, key) * value for key, value in losses.items()]).sum()
-        self.optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.learned, 5.0)
-        self.optimiser.step()
-        return losses | {"loss": loss}
+        return losses | {"loss": self.descend(losses, {key: getattr(self.args, key) for key in losses})}
 
-    def part(self) -> float:
-        """How much of the run is behind, in [0, 1]."""
-        steps = self.seen["step"] / self.args.max_steps if self.args.max_steps else 0.0
-        minutes: float = self.seen["seconds"] / 60 / self.args.minutes
-        return min(1.0, max(minutes, steps))
-
-    def train(self) -> None:
-        totals: dict[str, list[float]] = defaultdict(list)
-        saved = self.seen["seconds"]
-        while self.part() < 1:
-            begun = time.monotonic()
-            for group in self.optimiser.param_groups:
-                group["lr"] = self.args.rate * min(1, (self.seen["step"] + 1) / 100) * max(0.03, 1 - self.part() ** 2)
-            for key, value in self.step().items():
-                totals[key].append(value.item())
-            self.seen["step"] += 1
-            self.seen["pictures"] += self.args.batch
-            self.seen["seconds"] += time.monotonic() - begun
-            if self.seen["step"] % 50 == 0:
-                print(json.dumps(self.seen | {key: round(float(np.mean(values)), 4) for key, values in totals.items()}), flush=True)
-                totals.clear()
-            if self.seen["seconds"] - saved > self.args.save_every * 60:
-                saved = self.seen["seconds"]
-                self.save()
-        self.save()
-
-    @torch.no_grad()
-    def sheet(self, path: Path) -> None:
+    def sheet(self) -> Tensor | None:
         """Four photos, plain and in the first eleven styles."""
+        if self.args.task == "fit":
+            return None
         _, _, _, _, clean = (x[:4] for x in next(self.batches))
         rows = [clean]
         for seen in self.styles.seen[:11]:
             code = self.encoder.encode(seen[:1]).expand(len(clean), -1)
             rows.append(self.network(clean, code, torch.zeros(len(clean), self.network.statistics), torch.zeros(1))[0])
-        picture = torch.cat([torch.cat(list(row), 1) for row in rows], 2).permute(1, 2, 0).numpy()
-        cv2.imwrite(str(path), np.rint(picture[..., ::-1] * 255).astype(np.uint8))
+        return torch.cat([torch.cat(list(row), 1) for row in rows], 2)
 
 
 def main() -> None:
