@@ -141,3 +141,16 @@ def test_a_card_that_is_no_json_object_is_refused(places, text):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DeviceError, match=r"colorize-fast\.json"):
         networks.find("colorize-fast")
+
+
+def test_only_generators_need_a_dial(places):
+    card = card_of(places[1]) | {"task": "stylize"}
+    del card["dial"]
+    assert networks.read_card(write_card(places[1], card)).dial == ()
+    assert len(networks.read_card(write_card(places[1], card_of(places[1]) | {"task": "colorize", "dial": [[1, 1, 1]]})).dial) == 1
+
+
+def test_a_network_for_another_task_is_refused(places):
+    assert networks.find("colorize-fast", "colorize").name == "colorize-fast"
+    with pytest.raises(DeviceError, match="for the task colorize, not stylize"):
+        networks.find("colorize-fast", "stylize")

@@ -8,7 +8,7 @@ import pytest
 
 import vidcolor
 from tests.media.clips import make
-from vidcolor.errors import InputError
+from vidcolor.errors import InputError, UsageError
 
 
 def test_colorize_returns_the_report(tmp_path: Path) -> None:
@@ -22,6 +22,9 @@ def test_colorize_returns_the_report(tmp_path: Path) -> None:
 def test_errors_are_of_this_package_and_unknown_options_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         vidcolor.colorize(tmp_path / "missing.mp4", tmp_path / "out.mp4")
+    film = make(tmp_path / "film.mp4", size=(96, 64))
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        vidcolor.colorize(film, tmp_path / "out.mp4", style="any", style_strength=2)
     with pytest.raises(TypeError, match="vividity"):
         vidcolor.colorize(tmp_path / "missing.mp4", tmp_path / "out.mp4", vividity=1)
 

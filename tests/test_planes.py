@@ -13,11 +13,15 @@ from vidcolor.planes import (
     Box,
     Layout,
     Planes,
+    at_depth,
     chroma_block,
     chroma_units,
+    from_rgb_units,
     luma_units,
     rgb_offsets,
     shrink,
+    shrink_color,
+    to_rgb_units,
     tone_curve,
     work_size,
 )
@@ -141,3 +145,51 @@ def test_shrinking_averages_over_areas_inside_the_box(shape: tuple[int, int], de
     assert got.shape == (64, 96)
     assert got.dtype == np.float32
     assert np.abs(got - want).max() < (0.02 if depth == 8 else 0.01)
+
+
+@pytest.mark.parametrize("matrix", ["bt601", "bt709", "bt2020"])
+def test_rgb_units_there_and_back(matrix: str) -> None:
+    rgb = np.random.default_rng(0).random((3, 5, 7), dtype=np.float32)
+    planes = from_rgb_units(rgb, matrix)
+    assert planes.dtype == to_rgb_units(planes, matrix).dtype == np.float32
+    assert np.abs(to_rgb_units(planes, matrix) - rgb).max() < 1e-5
+    grey = from_rgb_units(np.full((3, 1, 1), 0.4, np.float32), matrix).ravel()
+    assert np.abs(grey - [0.4, 0, 0]).max() < 1e-6
+
+
+def test_colours_outside_rgb_are_clipped() -> None:
+    wild = to_rgb_units(np.array([0.9, 0.5, -0.5], np.float32).reshape(3, 1, 1), "bt709")
+    assert wild.min() >= 0 and wild.max() == 1
+
+
+@pytest.mark.parametrize("chroma", ["400", "420", "422", "444", "411"])
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_shrinking_in_colour_takes_luma_and_chroma_from_inside_the_box_and_turns_them(chroma: str, turns: int) -> None:
+    layout = Layout(160, 96, chroma=chroma, depth=10)
+    y = np.full((96, 160), 64, np.uint16)
+    y[16:80, 32:128] = 64 + 438
+    y[16:80, 32:64] = 64 + 876
+    planes = [None, None]
+    if chroma != "400":
+        rows, columns = layout.chroma_shape
+        across, down = 160 // columns, 96 // rows
+        planes = [np.full((rows, columns), 100, np.uint16) for _ in range(2)]
+        for plane, value in zip(planes, (512 + 90, 512 - 45), strict=True):
+            plane[16 // down : 80 // down, 32 // across : 128 // across] = value
+    size = (48, 32) if turns % 2 else (32, 48)
+    got = shrink_color(Planes(y, *planes, layout), Box(32, 16, 96, 64), size, turns)
+    assert got.shape == (3, *size) and got.dtype == np.float32 and got.flags.c_contiguous
+    upright = np.rot90(got, -turns, (1, 2))
+    assert np.abs(upright[0, :, :16] - 1).max() < 0.002 and np.abs(upright[0, :, 16:] - 0.5).max() < 0.002
+    wanted = (0, 0) if chroma == "400" else (90 / 896, -45 / 896)
+    assert np.abs(upright[1:] - np.array(wanted).reshape(2, 1, 1)).max() < 0.002
+
+
+def test_codes_at_another_depth() -> None:
+    eight, ten = Layout(3, 1), Layout(3, 1, depth=10)
+    y = np.array([[0, 16, 255]], np.uint8)
+    assert at_depth(y, eight, eight) is y
+    up = at_depth(y, eight, ten)
+    assert up.dtype == np.uint16 and up.tolist() == [[0, 64, 1020]]
+    down = at_depth(np.array([[1, 2, 1023]], np.uint16), ten, eight)
+    assert down.dtype == np.uint8 and down.tolist() == [[0, 1, 255]]

@@ -39,7 +39,8 @@ def test_without_any_styles_the_catalogue_is_empty(shipped: Path) -> None:
     assert styles.catalogue() == {}
 
 
-def test_the_shipped_catalogue_is_whole() -> None:
+def test_the_shipped_catalogue_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(styles.FOLDER_VARIABLE, str(tmp_path))
     for name, style in styles.catalogue().items():
         assert name == style.name
 

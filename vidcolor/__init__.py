@@ -1,4 +1,4 @@
-"""vidcolor colours black-and-white film and keeps everything else of it."""
+"""vidcolor colours black-and-white film, or restyles any, and keeps everything else of it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ __all__ = ["__version__", "colorize"]
 
 
 def colorize(path: str | Path, out: str | Path, **options: Any) -> Report:
-    """Colour the film at `path` into `out`; `options` are the fields of `vidcolor.job.report.Job` (vividness, codec, start, …).
+    """Colour the film at `path` into `out`, or restyle it with `style`; `options` are the fields of `vidcolor.job.report.Job`
+    (vividness, style, codec, start, …).
 
     Returns the Report. Raises a `vidcolor.errors.VidcolorError`, whose text is one clear line, and TypeError for an unknown option.
     """

@@ -29,6 +29,8 @@ def choose_style(job: Job, film: Film) -> StyleChoice | None:
         if given := [word for word, there in style_words(job).items() if there]:
             raise UsageError(f"{' '.join(given)}: says how to restyle, but there is no --style")
         return None
+    if not 0 <= job.style_strength <= 1:
+        raise UsageError(f"--style-strength {job.style_strength:g}: must be between 0 and 1")
     if film.layout.transfer != "sdr":
         raise UsageError(
             f"--style {job.style}: {film.path.name} is HDR ({film.layout.transfer.upper()}), and style networks know SDR pictures only; "
