@@ -1,0 +1,174 @@
+"""Restyled clips beside what they were made from: nearness to the style, content kept, steadiness with and without help."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import steadiness, style_metrics
+from benchmarks.restyle import Clip, Mode
+from vidcolor.planes import Floats, Planes
+from vidcolor.styles import catalogue
+
+if TYPE_CHECKING:
+    from benchmarks.style_judge import GramJudge, Grams
+
+RATIOS = {"gram_ratio": ("gram", "gram_input"), "warp_ratio": ("warp", "warp_off"), "warp_to_input": ("warp", "warp_input")}
+"""Of the scores of one clip: what is divided by what."""
+
+
+@dataclass
+class Seen:
+    """Frames at style size: Y, Cb, Cr (3, h, w) and RGB (3, h, w) of some of them."""
+
+    planes: list[Floats] = field(default_factory=list)
+    rgb: list[Floats] = field(default_factory=list)
+
+
+class Ground:
+    """What all versions of one clip are compared with: the source's planes, its motion, where it stands still."""
+
+    def __init__(self, clip: Clip) -> None:
+        self.source = seen(clip, (planes for _, planes in clip.frames))
+        luma = [planes[0] for planes in self.source.planes]
+        self.paths = [steadiness.trace(now, before) for before, now in pairwise(luma)]
+        pairs = zip(pairwise(luma), self.paths, strict=True)
+        self.still = [style_metrics.still(now, before, path) for (before, now), path in pairs]
+
+    def steadiness(self, version: Seen) -> dict[str, float]:
+        """Warp error of all planes, and change where the film stands still."""
+        planes, errors, shimmer = version.planes, list[float](), style_metrics.Shimmer()
+        for i, (path, where) in enumerate(zip(self.paths, self.still, strict=True)):
+            error = steadiness.warp_error(planes[i + 1], planes[i], path)
+            if error is not None:
+                errors.append(error)
+            shimmer.add(version.rgb[i + 1], version.rgb[i], where)
+        return ({"warp": float(np.mean(errors))} if errors else {}) | shimmer.scores()
+
+    def likeness(self, version: Seen) -> dict[str, float]:
+        """SSIM of luma with the source's, mean over frames, at style size and as its authors advise."""
+        pairs = [(a[0], b[0]) for a, b in zip(version.planes, self.source.planes, strict=True)]
+        kinds = {"ssim": style_metrics.ssim, "ssim_256": style_metrics.ssim_256}
+        return {key: float(np.mean([measure(a, b) for a, b in pairs])) for key, measure in kinds.items()}
+
+
+def seen(clip: Clip, frames: Iterable[Planes]) -> Seen:
+    """Planes of any layout as they are compared."""
+    found = Seen()
+    for planes in frames:
+        found.planes.append(clip.look(planes))
+        found.rgb.append(clip.rgb(planes))
+    return found
+
+
+def restyled(clip: Clip, style: str, steady: Mode = "causal") -> Seen:
+    """A version of the clip by the program's stages."""
+    return seen(clip, (frame.out for frame in clip.restyled(style, steady) if frame.out is not None))
+
+
+def spread(count: int, most: int) -> list[int]:
+    """At most so many of `count` frames, from the first to the last."""
+    return sorted({round(place) for place in np.linspace(0, count - 1, min(most, count))})
+
+
+def measure_clip(
+    path: Path, styles: Mapping[str, Grams | None], judge: GramJudge | None, frames: int, gram_frames: int, device: str
+) -> dict[str, dict[str, Any]]:
+    """Scores of every style on one clip."""
+    with Clip(path, frames, next(iter(styles)), device) as clip:
+        ground = Ground(clip)
+        own = {f"{key}_input": value for key, value in ground.steadiness(ground.source).items()}
+        chosen = spread(len(clip.frames), gram_frames)
+        plain = [judge.grams(ground.source.rgb[i]) for i in chosen] if judge else []
+        rows = {}
+        for style, wanted in styles.items():
+            version = restyled(clip, style)
+            row = ground.likeness(version) | ground.steadiness(version) | own
+            if judge and wanted is not None:
+                row["gram"] = mean_distance((judge.grams(version.rgb[i]) for i in chosen), wanted)
+                row["gram_input"] = mean_distance(plain, wanted)
+            row |= {f"{key}_off": value for key, value in ground.steadiness(restyled(clip, style, "off")).items()}
+            row |= {key: row[over] / row[under] for key, (over, under) in RATIOS.items() if over in row and row.get(under)}
+            rows[style] = row
+            print(f"{clip.name} {style}: " + ", ".join(f"{key} {row[key]:.3g}" for key in ("ssim", *RATIOS) if key in row), file=sys.stderr)
+        about = {"first": clip.first, "frames": len(clip.frames), "size": list(clip.size), "precision": clip.precision()}
+    return {style: about | row for style, row in rows.items()}
+
+
+def mean_distance(found: Iterable[Grams], wanted: Grams) -> float:
+    from benchmarks.style_judge import distance
+
+    return float(np.mean([distance(grams, wanted) for grams in found]))
+
+
+def means(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Mean over clips of each score, ratios among them, over those that have it."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        for key, value in row.items():
+            if isinstance(value, float):
+                found.setdefault(key, []).append(value)
+    return {key: float(np.mean(values)) for key, values in found.items()}
+
+
+def measure_wobble(photos: Sequence[NDArray[np.uint8]], styles: Sequence[str], device: str) -> dict[str, dict[str, float]]:
+    """Wobble of each style, and of the input under "input", on a clean pan and one with grain: means over photos."""
+    scores: dict[str, dict[str, list[float]]] = {}
+    for number, photo in enumerate(photos):
+        for kind, frames in style_metrics.pan(photo, number)._asdict().items():
+            with tempfile.TemporaryDirectory() as folder:
+                path = write_lossless(Path(folder) / f"pan_{number}_{kind}.mkv", frames)
+                with Clip(path, len(frames), styles[0], device) as clip:
+                    versions = {"input": [clip.rgb(planes) for _, planes in clip.frames]}
+                    scored = {"input": style_metrics.wobble(versions["input"])}
+                    for style in styles:
+                        scored[style] = style_metrics.wobble(restyled(clip, style).rgb)
+            for name, value in scored.items():
+                scores.setdefault(name, {}).setdefault(kind, []).append(value)
+    return {name: {kind: float(np.mean(values)) for kind, values in kinds.items()} for name, kinds in scores.items()}
+
+
+def write_lossless(path: Path, frames: Sequence[NDArray[np.uint8]]) -> Path:
+    """RGB frames (H, W, 3) as FFV1, 4:4:4, BT.709."""
+    with av.open(str(path), "w") as writer:
+        stream = writer.add_stream("ffv1", rate=24)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv444p"
+        stream.codec_context.colorspace, stream.codec_context.color_range = 1, 2
+        for rgb in frames:
+            frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+            writer.mux(stream.encode(frame.reformat(format="yuv444p", dst_colorspace=1, src_color_range=2, dst_color_range=2)))
+        writer.mux(stream.encode(None))
+    return path
+
+
+def first_frame(path: Path) -> NDArray[np.uint8]:
+    """RGB (H, W, 3) of a picture, or of the first frame of a film. Raises ValueError where it cannot be read."""
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is not None:
+        return np.ascontiguousarray(picture[..., ::-1])
+    with av.open(str(path)) as reader:
+        for frame in reader.decode(video=0):
+            return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+    raise ValueError(f"{path}: no frame can be decoded")
+
+
+def picture_of(style: str, folder: Path, given: Mapping[str, Path]) -> Path | None:
+    """The picture behind a style: as given, the style itself where it is a file, else by its name or by the end of its source."""
+    if style in given:
+        return given[style]
+    if Path(style).is_file():
+        return Path(style)
+    known = catalogue().get(style)
+    names = [style.replace("-", "_"), style, Path(known.source).stem if known else ""]
+    return next((path for name in names if name and (path := folder / f"{name}.jpg").is_file()), None)

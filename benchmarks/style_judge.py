@@ -1,0 +1,55 @@
+"""How near a picture is to a style: distance of Gram matrices of VGG16's features (Gatys et al. 2016)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training.style_data import crops, read_pictures
+from training.style_losses import gram
+from training.vgg import load_vgg16
+
+Floats = NDArray[np.float32]
+Grams = list[Tensor]
+"""Gram matrices (C, C) of relu1_2, 2_2, 3_3 and 4_3."""
+
+
+class GramJudge:
+    """VGG16 with the pooling it was trained with (max); the style network learned from the same weights with average pooling."""
+
+    def __init__(self) -> None:
+        """Raises FileNotFoundError where VGG16's weights are missing."""
+        network, weights = load_vgg16()
+        self.network = network.to(memory_format=torch.channels_last)
+        self.name = f"VGG16 ({weights}), relu1_2, 2_2, 3_3, 4_3"
+
+    @torch.inference_mode()
+    def grams(self, rgb: Floats) -> Grams:
+        """Of one picture, RGB (3, H, W) in [0, 1]."""
+        return self._grams(torch.from_numpy(rgb)[None])
+
+    @torch.inference_mode()
+    def style(self, place: Path) -> Grams:
+        """What is wanted of a style: means over the crops that training looks at, of a picture or of all pictures of a folder or tar.
+
+        Raises ValueError where there is no picture.
+        """
+        found = [self._grams(crops(picture)) for _, picture in read_pictures(place)]
+        if not found:
+            raise ValueError(f"{place}: there is no picture in it")
+        return [torch.stack(each).mean(0) for each in zip(*found, strict=True)]
+
+    def _grams(self, pictures: Tensor) -> Grams:
+        maps = self.network((pictures * 255).contiguous(memory_format=torch.channels_last))
+        return [gram(x).mean(0) for x in maps]
+
+
+def distance(grams: Sequence[Tensor], wanted: Sequence[Tensor]) -> float:
+    """`training.style_losses.gram_distance` of pictures whose Gram matrices are known already."""
+    terms = [(x - there).square().sum() / there.square().sum() for x, there in zip(grams, wanted, strict=True)]
+    return float(torch.stack(terms).mean())
