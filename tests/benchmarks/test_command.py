@@ -31,7 +31,7 @@ def source(tmp_path: Path) -> Path:
 
 def brightness(path: Path) -> list[int]:
     with av.open(str(path)) as reader:
-        return [round(float(footage.luma(frame).mean())) for frame in reader.decode(video=0)]
+        return [round(float(footage.plane(frame, 0).mean())) for frame in reader.decode(video=0)]
 
 
 def sound(path: Path) -> list[bytes]:
@@ -115,10 +115,8 @@ def test_growth_compares_medians_of_two_windows() -> None:
 
 
 def arguments(source: Path, work: Path, *words: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--pairs", type=int, default=2)
-    command.settings(parser, frames=8, size="128x72")
-    return parser.parse_args(["--source", str(source), "--work", str(work), "--threads", "1", *words])
+    made = ["--source", str(source), "--work", str(work), "--threads", "1", "--pairs", "2", "--frames", "8", "--size", "128x72"]
+    return throughput.parse([*made, *words])
 
 
 def test_both_sides_of_a_pair_are_asked_for_the_same(source: Path, tmp_path: Path) -> None:
