@@ -61,21 +61,26 @@ def abstract(rgb: Picture) -> Array:
     stepped = near + step / 2 * np.tanh((light - near) / step * 5)
     lab[..., 0] = 100 * np.clip((stepped + light) / 200, 0, 1) ** 0.85
     lab[..., 1:] = lab[..., 1:] * np.float32(1.25)
-    grey = cv2.cvtColor(cv2.bilateralFilter(rgb, 7, 18, 4), cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    difference = cv2.GaussianBlur(grey, (0, 0), 0.8) - 0.99 * cv2.GaussianBlur(grey, (0, 0), 1.28) + 0.008
-    ink = np.where(difference > 0, 0, -np.tanh(60 * difference)).astype(np.float32)
+    grey = cv2.cvtColor(calm, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    difference = cv2.GaussianBlur(grey, (0, 0), 0.8) - 0.99 * cv2.GaussianBlur(grey, (0, 0), 1.28) + 0.012
+    ink = cv2.medianBlur(np.where(difference > 0, 0, -np.tanh(60 * difference)).astype(np.float32), 3)  # without specks
     ink *= np.clip(1.4 - 3 * cv2.GaussianBlur(ink, (0, 0), 5), 0.2, 1) * 0.7
     painted = cv2.cvtColor(lab.astype(np.float32), cv2.COLOR_LAB2RGB)
     return np.asarray(np.clip(painted * (1 - ink[..., None]), 0, 1), np.float32)
 
 
 class AnimePairs(Pairs):
-    """As `Pairs`, and sixth what is wanted of the first (3, s, s)."""
+    """As `Pairs`, and sixth what is wanted of the first (3, s, s). The filters are slow, so what they made of a photo is kept."""
 
-    def sample(self, rng: np.random.Generator) -> tuple[Array, ...]:
-        found = super().sample(rng)
-        clean = np.rint(found[4].transpose(1, 2, 0) * 255).astype(np.uint8)
-        return (*found, np.ascontiguousarray(abstract(np.ascontiguousarray(clean)).transpose(2, 0, 1)))
+    def __init__(self, photos: Sequence[Picture], side: int, seed: Sequence[int]) -> None:
+        super().__init__(photos, side, seed)
+        self.kept: dict[int, Picture] = {}
+
+    def picture(self, index: int) -> Picture:
+        if index not in self.kept:
+            photo = self.photos[index]
+            self.kept[index] = np.dstack([photo, np.rint(abstract(photo) * 255).astype(np.uint8)])
+        return self.kept[index]
 
 
 def load_cartoons(place: Path) -> list[Picture]:
@@ -117,7 +122,8 @@ class Run(Loop):
         self.cartoons = load_cartoons(args.cartoons)
         self.seen |= {"photos": len(photos), "unreadable": bad, "cartoons": len(self.cartoons)}
         self.network = StyleNetwork()
-        self.network.affine.weight.requires_grad_(False)  # the code is zero: only the bias counts
+        for layer in (self.network.affine, self.network.palette):
+            layer.weight.requires_grad_(False)  # the code is zero: only the bias counts
         self.critic = Projected(None if args.random_features else args.lite0).to(memory_format=torch.channels_last)
         self.judge = torch.optim.Adam(self.critic.heads.parameters(), 1e-3, betas=(0.0, 0.99))
         if args.start:

@@ -1,8 +1,9 @@
 """The style network (design, section 7) and the encoder that gives the code of any picture.
 
-The network looks at a PixelUnshuffled picture and answers a picture of the same size. What makes one style another is only the scale
-and shift behind each normalization (conditional instance normalization, Dumoulin et al. 2017), linear in the code: so the mean of two
-codes is a style between them. Statistics of the normalizations come out, and can come in, so that a film can hold them over a shot.
+The network looks at a PixelUnshuffled picture and answers a picture of the same size. What makes one style another is the scale and
+shift behind each normalization (conditional instance normalization, Dumoulin et al. 2017) and a matrix of colours, all linear in the
+code: so the mean of two codes is a style between them. Statistics of the normalizations come out, and can come in, so that a film can
+hold them over a shot.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from training.network import ENCODERS, Bottleneck, ConvNorm, imagenet_weights
 
 CODE = 64
 """Numbers in a style code."""
+CONTRAST = 2.5
+"""Slope that lets the sigmoid give back a picture about as it was."""
 SMALLEST = 1e-5
 """Added to the variance of a channel."""
 
@@ -38,9 +41,13 @@ class StyleNetwork(nn.Module):
         self.body = nn.ModuleList(Convolution(far, far) for _ in range(2 * blocks))
         self.up, self.near, self.last = nn.Conv2d(far, near, 1), Convolution(near, near), Convolution(near, 48)
         self.channels = [near, far, *[far] * (2 * blocks), near]
-        self.affine = nn.Linear(code, 2 * sum(self.channels))
-        nn.init.normal_(self.affine.weight, std=0.02)
-        nn.init.zeros_(self.affine.bias)
+        self.affine, self.palette = nn.Linear(code, 2 * sum(self.channels)), nn.Linear(code, 12)
+        for layer in (self.affine, self.palette):
+            nn.init.normal_(layer.weight, std=0.02)
+            nn.init.zeros_(layer.bias)
+        with torch.no_grad():
+            self.palette.bias[[0, 4, 8]] = 1  # at first every style is the picture itself
+        nn.init.normal_(self.last.weight, std=0.01)
         nn.init.zeros_(self.last.bias)
 
     @property
@@ -75,8 +82,14 @@ class StyleNetwork(nn.Module):
         for one, two in zip(self.body[::2], self.body[1::2], strict=True):
             x = x + norm(two(F.relu(norm(one(x)))))
         x = F.relu(norm(self.near(F.interpolate(self.up(x), scale_factor=2.0, mode="nearest") + skip)))
-        styled = torch.sigmoid(F.pixel_shuffle(self.last(x), 4))
-        return styled, torch.cat(measured, 1)
+        return torch.sigmoid(self.coloured(picture, code) + F.pixel_shuffle(self.last(x), 4)), torch.cat(measured, 1)
+
+    def coloured(self, picture: Tensor, code: Tensor) -> Tensor:
+        """The picture in the style's palette: its RGB times a matrix, and an offset; before the sigmoid. What is fine passes here."""
+        palette = self.palette(code)
+        matrix, offset = palette[:, :9].reshape(-1, 3, 3), palette[:, 9:, None]
+        mixed = matrix @ (picture * 2 - 1).flatten(2) + offset
+        return CONTRAST * mixed.reshape(picture.shape)
 
 
 class StyleEncoder(nn.Module):

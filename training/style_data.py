@@ -142,29 +142,33 @@ class Pairs(IterableDataset[tuple[Array, ...]]):
         while True:
             yield self.sample(rng)
 
+    def picture(self, index: int) -> Picture:
+        """What is cut from: a photo (h, w, 3), uint8; more channels go the same way, and come back last."""
+        return self.photos[index]
+
     def sample(self, rng: np.random.Generator) -> tuple[Array, ...]:
-        photo, side = self.photos[int(rng.integers(len(self.photos)))], self.side
-        height, width = photo.shape[:2]
+        picture, side = self.picture(int(rng.integers(len(self.photos)))), self.side
+        height, width = picture.shape[:2]
         cut = int(rng.integers(min(side, height, width), min(height, width) + 1))
         top, left = int(rng.integers(0, height - cut + 1)), int(rng.integers(0, width - cut + 1))
-        clean = cv2.resize(photo[top : top + cut, left : left + cut], (side, side), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+        whole = cv2.resize(picture[top : top + cut, left : left + cut], (side, side), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
         if rng.random() < 0.5:
-            clean = np.ascontiguousarray(clean[:, ::-1])
+            whole = np.ascontiguousarray(whole[:, ::-1])
+        parts = np.split(whole, whole.shape[2] // 3, 2)
         if rng.random() < 0.15:
-            clean = np.repeat(clean @ np.array([[0.2126], [0.7152], [0.0722]], np.float32), 3, 2)
+            parts = [np.repeat(part @ np.array([[0.2126], [0.7152], [0.0722]], np.float32), 3, 2) for part in parts]
+        clean = np.ascontiguousarray(parts[0])
         flow = smooth_flow(side, rng)
         y, x = np.mgrid[0:side, 0:side].astype(np.float32)
         x, y = x + flow[0], y + flow[1]
         second = cv2.remap(clean, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         inside = ((x >= 0) & (x <= side - 1) & (y >= 0) & (y <= side - 1)).astype(np.float32)[None]
         strength = rng.uniform(0, 0.04) if rng.random() < 0.7 else 0.0
-        first, second = (grained(picture, strength, rng) for picture in (clean, second))
-        return (
-            *(np.ascontiguousarray(picture.transpose(2, 0, 1)) for picture in (first, second)),
-            flow,
-            inside,
-            clean.transpose(2, 0, 1).copy(),
+        first, second, *rest = (
+            np.ascontiguousarray(part.transpose(2, 0, 1))
+            for part in (grained(clean, strength, rng), grained(second, strength, rng), *parts)
         )
+        return (first, second, flow, inside, *rest)
 
 
 def grained(picture: Array, strength: float, rng: np.random.Generator) -> Array:

@@ -33,7 +33,7 @@ def luma(rgb: Tensor) -> Tensor:
     return (rgb * torch.tensor([0.2126, 0.7152, 0.0722]).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
-def structure(styled: Tensor, content: Tensor, enough: float = 0.65) -> Tensor:
+def structure(styled: Tensor, content: Tensor, enough: float = 0.6) -> Tensor:
     """How far the mean SSIM of luma (Wang et al. 2004, 8x8 windows) stays below `enough`; 0 from there on."""
     x, y = luma(styled), luma(content)
 

@@ -26,7 +26,7 @@ from training.style_data import Pairs, load_styles
 from training.style_losses import colour_statistics, content_loss, gram_distance, moved, structure, total_variation
 from training.vgg import VGG16, load_vgg16
 
-WEIGHTS = {"content": 2.0, "gram": 1.0, "colour": 1.0, "structure": 4.0, "steady": 40.0, "smooth": 0.3}
+WEIGHTS = {"content": 1.0, "gram": 2.0, "colour": 1.0, "structure": 4.0, "steady": 40.0, "smooth": 0.3}
 
 
 def parse() -> argparse.Namespace:
