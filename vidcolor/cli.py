@@ -58,6 +58,17 @@ def side(text: str | None) -> int | None:
     return int(text)
 
 
+def changes(texts: list[str] | None) -> tuple[tuple[Fraction, str], ...]:
+    """TIME=STYLE, each."""
+    found = []
+    for text in texts or ():
+        time, equals, style = text.partition("=")
+        if not (equals and style):
+            raise typer.BadParameter(f"--style-at {text!r}: write TIME=STYLE, as in 00:10=great-wave")
+        found.append((seconds(time) or Fraction(0), style))
+    return tuple(found)
+
+
 def source_of_color(color_from: str | None, keep_colors: bool) -> str:
     """Whose colour a restyled film has."""
     if color_from not in (None, "film", "style"):
@@ -86,6 +97,7 @@ def color(
     ] = None,
     style_strength: Annotated[float, typer.Option(min=0, max=1, help="0 the film as it is, 1 all style.")] = 1.0,
     style_size: Annotated[str | None, typer.Option(help="Short side at which the style looks: pixels, fast (320), best (640).")] = None,
+    style_at: Annotated[list[str] | None, typer.Option(help="Another style from a time on: 00:10=great-wave; may be repeated.")] = None,
     color_from: Annotated[str | None, typer.Option(help="Whose colour a restyled film has: film or style (default).")] = None,
     keep_colors: Annotated[bool, typer.Option("--keep-colors", help="As --color-from film.")] = False,
     vividness: Annotated[float, typer.Option(min=0, max=2, help="0 muted, 1 as most like it, 2 bold.")] = 1.0,
@@ -126,7 +138,7 @@ def color(
         "pix_fmt": pix_fmt, "lossless": lossless, "start": seconds(start), "end": seconds(end), "deinterlace": deinterlace,
         "recolor": recolor, "only_grey": only_grey, "drop_unsupported": drop_unsupported, "overwrite": overwrite, "resume": resume,
         "threads": threads, "prefetch": prefetch, "style": style, "style_strength": style_strength, "style_size": side(style_size),
-        "color_from": source_of_color(color_from, keep_colors),
+        "color_from": source_of_color(color_from, keep_colors), "style_at": changes(style_at),
     }  # fmt: skip
     if steady not in ("off", "causal"):
         raise typer.BadParameter(f"--steady {steady!r}: off or causal")
@@ -260,7 +272,8 @@ def style_in_words(style: dict[str, Any] | None) -> str:
     if style is None:
         return ""
     color = ", colour from the film" if style["color_from"] == "film" else ""
-    return f"{style['name']}, strength {style['strength']:g}, seen at {style['size']} by {style['network']}{color}"
+    later = "".join(f", from {time:g} s {name}" for time, name in style["changes"])
+    return f"{style['name']}{later}, strength {style['strength']:g}, seen at {style['size']} by {style['network']}{color}"
 
 
 @others.command()

@@ -44,6 +44,7 @@ CASES = {
     "stylize": Case(lambda: Stylize(Tint(), CODE, STYLE_SIZE, stats=6)),
     "stylize, steady": Case(lambda: Stylize(Tint(), CODE, STYLE_SIZE, stats=6, steady=StyleSteady())),
     "stylize, frame by frame": Case(lambda: Stylize(Tint(), CODE, STYLE_SIZE, stats=6, hold=False)),
+    "stylize, changing": Case(lambda: Stylize(Tint(), CODE, STYLE_SIZE, stats=6, steady=StyleSteady(), changes=[(20, CODE / 2)])),
     "fuse style": Case(lambda: FuseStyle(LAYOUT)),
     "fuse style, half, 10 bit 4:4:4": Case(lambda: FuseStyle(Layout(64, 48, depth=10, chroma="444"), 0.5, "film")),
     "fuse": Case(lambda: Fuse(LAYOUT)),

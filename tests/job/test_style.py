@@ -117,6 +117,16 @@ def test_a_mix_lies_between_its_styles(program: Path, run: Any) -> None:
     assert np.abs(means["warm,cold"] - (means["warm"] + means["cold"]) / 2).max() < 8
 
 
+def test_the_style_changes_at_the_time_asked_for(program: Path, run: Any) -> None:
+    film(program / "film.mkv", frames=12)
+    words = ["--style-at", "0.4=warm", "--style-at", "0.2=cold", "--codec", "ffv1"]
+    assert run("film.mkv", "--style", "warm", *words, "-o", "out.mkv")[0] == 0
+    red = (frames(Path("out.mkv"))[..., 0].astype(int) - frames(Path("out.mkv"))[..., 2]).mean((1, 2))
+    assert (red[:5] > 40).all() and (red[5:10] < -40).all() and (red[10:] > 40).all()
+    _, said, _ = run("film.mkv", "--style", "warm", *words, "-o", "other.mkv", "--dry-run")
+    assert "warm, from 0.2 s cold, from 0.4 s warm" in said
+
+
 def test_any_picture_is_a_style(program: Path, run: Any) -> None:
     film(program / "film.mkv")
     green = np.zeros((48, 64, 3), np.uint8) + np.array([40, 200, 60], np.uint8)
@@ -156,7 +166,8 @@ def test_the_plan_says_the_style(program: Path, run: Any) -> None:
     assert "warm, strength 0.5, seen at 320 by stylize" in said
     _, said, _ = run(*words, "--json", "--keep-colors")
     told = json.loads(said)
-    assert told["style"] == {"name": "warm", "network": "stylize", "strength": 0.5, "size": 320, "color_from": "film"}
+    style = {"name": "warm", "network": "stylize", "strength": 0.5, "size": 320, "color_from": "film", "changes": []}
+    assert told["style"] == style
     assert told["network"] == "colorize-fast"
     assert told["estimate"] > 0
 
@@ -240,6 +251,12 @@ def test_a_resumed_run_equals_an_unbroken_one_and_other_settings_are_refused(
         (["--style-strength", "0.5"], "no --style"),
         (["--style-size", "fast"], "no --style"),
         (["--keep-colors"], "no --style"),
+        (["--style-at", "1=warm"], "no --style"),
+        (["--style", "warm", "--style-at", "1"], "TIME=STYLE"),
+        (["--style", "warm", "--style-at", "soon=cold"], "not a time"),
+        (["--style", "warm", "--style-at", "1=colt"], "did you mean cold"),
+        (["--style", "warm", "--style-at", "1=cold", "--style-at", "1=plain"], "twice"),
+        (["--style", "warm", "--style-at", "1=other"], "drawn by elsewhere"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

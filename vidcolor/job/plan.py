@@ -91,6 +91,7 @@ def for_films(job: Job) -> dict[str, bool]:
         "--end": job.end is not None,
         "--deinterlace": job.deinterlace,
         "--only-grey": job.only_grey,
+        "--style-at": bool(job.style_at),
     }
 
 

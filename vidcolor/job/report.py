@@ -19,8 +19,8 @@ from vidcolor.stages.tint import Verdict
 class Job:
     """What a person asked for. Times in seconds from the film's start; `threads` 0 means every core this process may use.
 
-    `style` is the word of --style (a name, a picture, a mix), `style_size` the short side at which the style network looks, None for
-    its card's.
+    `style` is the word of --style (a name, a picture, a mix), `style_at` pairs of a time and the word from there on; `style_size` the
+    short side at which the style network looks, None for its card's.
     """
 
     input: Path
@@ -49,16 +49,21 @@ class Job:
     style_strength: float = 1.0
     style_size: int | None = None
     color_from: Literal["film", "style"] = "style"
+    style_at: tuple[tuple[Fraction, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class StyleChoice:
-    """The style of a plan: its word, the network that draws it, its code, and the short side at which the network looks."""
+    """The style of a plan: its word, the network that draws it, its code, and the short side at which the network looks.
+
+    `changes`: times in seconds from the film's start, in order, with the codes from there on.
+    """
 
     label: str
     network: Network
     code: tuple[float, ...]
     side: int
+    changes: tuple[tuple[Fraction, tuple[float, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,7 @@ class Plan:
             "strength": job.style_strength,
             "size": self.style.side,
             "color_from": job.color_from,
+            "changes": [[float(time), word] for time, word in sorted(job.style_at)],
         }
 
 

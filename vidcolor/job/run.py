@@ -104,7 +104,7 @@ def journal_header(plan: Plan) -> dict[str, Any]:
     assert plan.encoding is not None
     return {
         "vidcolor": __version__,
-        "job": {key: str(value) if isinstance(value, Path | Fraction) else value for key, value in job.items()},
+        "job": {key: words_of(value) for key, value in job.items()},
         "av": version("av"),
         "input": identity(plan.job.input),
         "network": f"{plan.network.name} {plan.network.card.sha256[:16]}",
@@ -114,11 +114,18 @@ def journal_header(plan: Plan) -> dict[str, Any]:
     }
 
 
+def words_of(value: Any) -> Any:
+    """A field of a Job as JSON has it."""
+    if isinstance(value, tuple):
+        return [words_of(each) for each in value]
+    return str(value) if isinstance(value, Path | Fraction) else value
+
+
 def drawing(plan: Plan) -> str:
     """The style network and the code, which a person's own style may change under one name."""
     if plan.style is None:
         return ""
-    code = hashlib.sha256(repr(plan.style.code).encode()).hexdigest()[:16]
+    code = hashlib.sha256(repr((plan.style.code, plan.style.changes)).encode()).hexdigest()[:16]
     return f"{plan.style.network.name} {plan.style.network.card.sha256[:16]} {code}"
 
 

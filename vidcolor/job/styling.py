@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 
 from vidcolor.backends import choose
@@ -36,12 +37,30 @@ def choose_style(job: Job, film: Film) -> StyleChoice | None:
             f"--style {job.style}: {film.path.name} is HDR ({film.layout.transfer.upper()}), and style networks know SDR pictures only; "
             "convert it to SDR first"
         )
-    code, network_name = code_of(job.style, job.device)
-    network = find(network_name, "stylize")
+    code, name = code_of(job.style, job.device)
+    network = find(name, "stylize")
+    check_code(job.style, code, network)
+    return StyleChoice(job.style, network, code, side_of(job, film, network), changes(job, network))
+
+
+def changes(job: Job, network: Network) -> tuple[tuple[Fraction, tuple[float, ...]], ...]:
+    """Times and codes of --style-at, in order. Raises UsageError for a time that is given twice, or a style of another network."""
+    found: dict[Fraction, tuple[float, ...]] = {}
+    for time, word in job.style_at:
+        if time in found:
+            raise UsageError(f"--style-at: {float(time):g} s is given twice")
+        found[time], name = code_of(word, job.device)
+        if name != network.name:
+            raise UsageError(f"--style-at {word}: is drawn by {name}, and --style {job.style} by {network.name}; a film has one of them")
+        check_code(word, found[time], network)
+    return tuple(sorted(found.items()))
+
+
+def check_code(word: str, code: tuple[float, ...], network: Network) -> None:
+    """Raise DeviceError for a code that the network does not take."""
     wanted = network.card.inputs["code"][-1]
     if len(code) != wanted:
-        raise DeviceError(f"--style {job.style}: its code has {len(code)} numbers, and network {network.name} takes {wanted}")
-    return StyleChoice(job.style, network, code, side_of(job, film, network))
+        raise DeviceError(f"--style {word}: its code has {len(code)} numbers, and network {network.name} takes {wanted}")
 
 
 def style_words(job: Job) -> dict[str, bool]:
@@ -50,6 +69,7 @@ def style_words(job: Job) -> dict[str, bool]:
         "--style-strength": job.style_strength != 1,
         "--style-size": job.style_size is not None,
         "--color-from": job.color_from != "style",
+        "--style-at": bool(job.style_at),
     }
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -147,7 +148,9 @@ def stylizer(plan: Plan, session: Session) -> Stylize:
     causal = plan.job.steady == "causal"
     numbers = int(plan.style.network.card.inputs["stats"][-1])
     code, steady = np.array(plan.style.code, np.float32), StyleSteady() if causal else None
-    return Stylize(session, code, style_size(plan), stats=numbers, hold=causal, steady=steady)
+    film = plan.film
+    changes = [(ceil((film.start + time) / film.time_base), np.array(later, np.float32)) for time, later in plan.style.changes]
+    return Stylize(session, code, style_size(plan), stats=numbers, hold=causal, steady=steady, changes=changes)
 
 
 def paint_one(plan: Plan, loaded: Sessions, planes: Planes) -> Planes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, cast
 
 import cv2
@@ -72,39 +73,50 @@ class Stylize:
     held = 0
 
     def __init__(
-        self, session: Session, code: Floats, size: tuple[int, int], *, stats: int, hold: bool = True, steady: Steadiness | None = None
+        self,
+        session: Session,
+        code: Floats,
+        size: tuple[int, int],
+        *,
+        stats: int,
+        hold: bool = True,
+        steady: Steadiness | None = None,
+        changes: Sequence[tuple[int, Floats]] = (),
     ) -> None:
         """`code` (D,); `size` (height, width) at which the network looks at upright pictures; `stats` numbers in its statistics.
 
-        Without `hold` every frame is normalized by its own statistics.
+        Without `hold` every frame is normalized by its own statistics. `changes` are pairs of a pts and the code from there on, in
+        order; a change is to statistics and steadiness what a cut is.
         """
         self.session, self.size, self.steady = session, size, steady
         self.styled = 0
-        self._code = np.ascontiguousarray(code[None], np.float32)
+        self._codes = [np.ascontiguousarray(each[None], np.float32) for each in (code, *(later for _, later in changes))]
+        self._times = [pts for pts, _ in changes]
         self._held, self._hold = Held(stats), hold
-        self._shot: int | None = None
+        self._stretch: tuple[int, int] | None = None
 
     def run(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Pass frames on with content and styled set."""
         for frame in frames:
-            if frame.shot != self._shot:
-                self._shot = frame.shot
+            place = bisect_right(self._times, frame.pts)
+            if (frame.shot, place) != self._stretch:
+                self._stretch = frame.shot, place
                 self._held.reset()
                 if self.steady:
                     self.steady.reset()
             content = content_of(frame, self.size)
-            styled = self._restyle(content, frame.source.layout.matrix)
+            styled = self._restyle(content, self._codes[place], frame.source.layout.matrix)
             frame.work.content = content
             frame.work.styled = self.steady.accept(content, styled) if self.steady else styled
             self.styled += 1
             yield frame
 
-    def _restyle(self, content: Floats, matrix: str) -> Floats:
+    def _restyle(self, content: Floats, code: Floats, matrix: str) -> Floats:
         stats, weight = self._held.propose(content[0])
         if not self._hold:
             weight = np.float32(0)
         answer = self.session.run(
-            {"picture": to_rgb_units(content, matrix)[None], "code": self._code, "stats": stats, "stats_weight": weight.reshape(1)}
+            {"picture": to_rgb_units(content, matrix)[None], "code": code, "stats": stats, "stats_weight": weight.reshape(1)}
         )
         self._held.accept(content[0], answer["measured"], weight)
         return from_rgb_units(answer["styled"][0], matrix)
