@@ -1,4 +1,4 @@
-"""Clips restyled by the program itself: its plan, its networks in its precision, its stages; planes are kept in place of a file."""
+"""Films and pictures restyled by the program itself: its plan, its networks in its precision, its stages; but no file is written."""
 
 from __future__ import annotations
 
@@ -12,8 +12,20 @@ from typing import Literal, Self
 from vidcolor.frames import Frame
 from vidcolor.job.plan import plan
 from vidcolor.job.report import Job, Plan
+from vidcolor.job.stills import SUFFIXES
 from vidcolor.job.styling import choose_style
-from vidcolor.job.wiring import Chain, Sessions, load_session, load_style_session, open_reader, quarters, style_size, to_frames, view_of
+from vidcolor.job.wiring import (
+    Chain,
+    Sessions,
+    full_color,
+    load_session,
+    load_style_session,
+    open_reader,
+    quarters,
+    style_size,
+    to_frames,
+    view_of,
+)
 from vidcolor.planes import Floats, Planes, shrink_color, to_rgb_units
 from vidcolor.stages.cuts import Cuts
 
@@ -26,8 +38,9 @@ class Clip:
     def __init__(self, path: Path, frames: int, style: str, device: str = "auto") -> None:
         """The first shot with so many frames, else the longest; `style` is any that there is, to plan with."""
         # FFV1 takes every layout: what is measured is the program's answer, not an encoder's.
-        job = Job(path, Path(tempfile.gettempdir()) / "never-written.mkv", codec="ffv1", style=style, device=device, overwrite=True)
-        self.name, self.plan = path.stem, plan(job)
+        suffix, codec = (".png", None) if path.suffix.lower() in SUFFIXES else (".mkv", "ffv1")
+        out = Path(tempfile.gettempdir()) / f"never-written{suffix}"
+        self.name, self.plan = path.stem, plan(Job(path, out, codec=codec, style=style, device=device, overwrite=True))
         with open_reader(self.plan) as reader:
             shot = first_shot(to_frames(iter(reader), view_of(self.plan.film, self.plan.box, self.plan.network), 0), frames)
         self.first, self.frames = shot[0].number, [(frame.pts, frame.source) for frame in shot]
@@ -56,8 +69,9 @@ class Clip:
 
     def run(self, chosen: Plan) -> Iterator[Frame]:
         """Every frame by a plan of this clip."""
-        assert chosen.encoding is not None
-        chain = Chain(chosen, self._sessions(chosen), chosen.encoding.layout, chosen.job.batch)
+        encoding = chosen.encoding
+        target, batch = (encoding.layout, chosen.job.batch) if encoding else (full_color(chosen.film.layout), 1)
+        chain = Chain(chosen, self._sessions(chosen), target, batch)
         return chain.run(Cuts().run(to_frames(iter(self.frames), view_of(chosen.film, chosen.box, chosen.network), 0)))
 
     def _sessions(self, chosen: Plan) -> Sessions:

@@ -1,8 +1,12 @@
-"""Quality of restyled films: nearness to the style, content kept, steadiness.
+"""Quality of restyled films: nearness to the style, content kept, steadiness; pictures to look at.
 
-    python -m benchmarks.style clips --out benchmarks/results/style.json
+    python -m benchmarks.style clips --picture anime=cartoons/ --out benchmarks/results/style.json
     python -m benchmarks.style clips --styles starry-night,great-wave --only col_dog --frames 12
     python -m benchmarks.style wobble --styles anime
+    python -m benchmarks.style codes --extract held/             the pictures that training left out, to fit codes to
+    python -m benchmarks.style codes --codes fitted/ --out benchmarks/results/style_codes.json
+    python -m benchmarks.style sheet --styles anime,sketch --only col_,bw_ --out sheet.png
+    python -m benchmarks.style sheet --styles anime --pairs anime-pairs.tar --out anime.png
 
 Everything goes through the program's own stages, at its default style size. Gram distances need the training extra.
 """
@@ -13,11 +17,14 @@ import argparse
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmarks import results, style_clips
+from benchmarks import results, style_clips, style_sheet
 from vidcolor import networks
 from vidcolor.styles import catalogue
+
+if TYPE_CHECKING:
+    from benchmarks.style_judge import GramJudge
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 PANS = ("col_dog_and_woman", "col_children_bedroom", "col_highway_drive")
@@ -29,7 +36,8 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     kinds = parser.add_subparsers(dest="kind", required=True)
     clips = kinds.add_parser("clips", help="all scores of every style on clips, and the wobble of pans")
     wobble = kinds.add_parser("wobble", help="the wobble of pans alone")
-    clips.add_argument("--only", default="col_", help="clips whose name begins so")
+    codes = kinds.add_parser("codes", help="pictures left out of training: the encoder's code beside a fitted one")
+    sheet = kinds.add_parser("sheet", help="a frame of each clip in every style, as one picture")
     clips.add_argument("--frames", type=int, default=24, help="of each clip: the first shot that has so many")
     clips.add_argument("--gram-frames", type=int, default=3, help="of these, so many are compared with the style")
     clips.add_argument("--no-gram", action="store_true", help="without the distance to the style, which needs the training extra")
@@ -37,21 +45,31 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     clips.add_argument(
         "--picture", action="append", default=[], metavar="STYLE=PATH", help="picture, folder or tar file behind a style; may be repeated"
     )
+    codes.add_argument("--paintings", type=Path, default=DATA / "styles" / "paintings.tar", help="the last place of training's --styles")
+    codes.add_argument("--count", type=int, default=16, help="training's --hold-out")
+    codes.add_argument("--codes", type=Path, help="folder of fitted codes, NAME.pt; without, the encoder's stands alone")
+    codes.add_argument("--extract", type=Path, help="only write the pictures into this folder")
+    sheet.add_argument("--pairs", type=Path, help="tar file of NAME_photo and NAME_anime, in place of clips")
+    sheet.add_argument("--count", type=int, default=6, help="of those pairs")
     for kind in (clips, wobble):
-        kind.add_argument("--clips", type=Path, default=DATA / "clips", help="a folder of clips, or one clip")
         kind.add_argument("--photo", type=Path, action="append", help="photo or film to pan over; may be repeated")
+    for kind in (clips, wobble, sheet):
         kind.add_argument("--styles", help="names or pictures, joined by commas (default: every named style)")
+    for kind in (clips, wobble, codes, sheet):
+        kind.add_argument("--clips", type=Path, default=DATA / "clips", help="a folder of clips, or one clip")
+        kind.add_argument("--only", default="col_", help="clips whose name begins so, or so, joined by commas")
         kind.add_argument("--networks", type=Path, help="folder of networks and styles to try, in place of the shipped ones")
         kind.add_argument("--threads", type=int, default=1, help="of the judge: beside other work more than one is slower by far")
         kind.add_argument("--device", default="cpu")
-        kind.add_argument("--out", type=Path, help="write the result here, else to standard output")
-    return parser.parse_args(words)
+        kind.add_argument("--out", type=Path, required=kind is sheet, help="write the result here, else to standard output")
+    args = parser.parse_args(words)
+    if args.networks:
+        networks.PLACES = (args.networks, args.networks)
+    return args
 
 
 def styles_of(args: argparse.Namespace) -> list[str]:
     """The styles asked for. Raises SystemExit where there are none."""
-    if args.networks:
-        networks.PLACES = (args.networks, args.networks)
     chosen = args.styles.split(",") if args.styles else list(catalogue())
     if not chosen:
         raise SystemExit("there is no named style yet: name pictures with --styles")
@@ -62,7 +80,8 @@ def clips_of(args: argparse.Namespace) -> list[Path]:
     """The clips asked for. Raises SystemExit where there are none."""
     if args.clips.is_file():
         return [args.clips]
-    found = sorted(path for path in args.clips.iterdir() if path.name.startswith(args.only)) if args.clips.is_dir() else []
+    names = tuple(args.only.split(","))
+    found = sorted(path for path in args.clips.iterdir() if path.name.startswith(names)) if args.clips.is_dir() else []
     if not found:
         raise SystemExit(f"{args.clips}: no clip whose name begins with {args.only}")
     return found
@@ -77,23 +96,29 @@ def photos_of(args: argparse.Namespace) -> list[Path]:
     return list(found)
 
 
-def run_wobble(args: argparse.Namespace, styles: list[str]) -> dict[str, Any]:
-    photos = photos_of(args)
+def load_judge(threads: int) -> GramJudge:
+    import torch
+
+    from benchmarks.style_judge import GramJudge
+
+    torch.set_num_threads(threads)
+    return GramJudge()
+
+
+def run_wobble(args: argparse.Namespace) -> dict[str, Any]:
+    photos, styles = photos_of(args), styles_of(args)
     pans = [style_clips.first_frame(path) for path in photos]
     return {"pans": [path.stem for path in photos], "wobble": style_clips.measure_wobble(pans, styles, args.device)}
 
 
-def run_clips(args: argparse.Namespace, styles: list[str]) -> dict[str, Any]:
-    judge, wanted, given = None, dict[str, Any].fromkeys(styles), dict(word.split("=", 1) for word in args.picture)
+def run_clips(args: argparse.Namespace) -> dict[str, Any]:
+    styles = styles_of(args)
+    judge, wanted = None, dict[str, Any].fromkeys(styles)
+    given = {name: Path(path) for name, path in (word.split("=", 1) for word in args.picture)}
     if not args.no_gram:
-        import torch
-
-        from benchmarks.style_judge import GramJudge
-
-        torch.set_num_threads(args.threads)
-        judge = GramJudge()
+        judge = load_judge(args.threads)
         for style in styles:
-            place = style_clips.picture_of(style, args.pictures, {name: Path(path) for name, path in given.items()})
+            place = style_clips.picture_of(style, args.pictures, given)
             if place:
                 wanted[style] = judge.style(place)
             else:
@@ -104,7 +129,24 @@ def run_clips(args: argparse.Namespace, styles: list[str]) -> dict[str, Any]:
             rows[style][path.stem] = row
     found = {style: {"means": style_clips.means(row.values()), "clips": row} for style, row in rows.items()}
     about = {"frames": args.frames, "gram_frames": args.gram_frames, "judge": judge.name if judge else None, "styles": found}
-    return about | run_wobble(args, styles)
+    return about | run_wobble(args)
+
+
+def run_codes(args: argparse.Namespace) -> dict[str, Any]:
+    import tempfile
+
+    from benchmarks import style_codes
+
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = style_codes.extract(args.paintings, args.count, Path(folder))
+        return style_codes.measure(pictures, clips_of(args), args.codes, load_judge(args.threads), args.device)
+
+
+def write_sheet(args: argparse.Namespace) -> None:
+    if args.pairs:
+        style_sheet.write_pairs(args.out, args.pairs, args.count, styles_of(args), args.device)
+    else:
+        style_sheet.write(args.out, clips_of(args), styles_of(args), args.device)
 
 
 def clip_table(result: dict[str, Any]) -> str:
@@ -121,15 +163,33 @@ def wobble_table(result: dict[str, Any]) -> str:
     return "\n".join(f"{style:>20} clean {row['clean']:6.2f} noisy {row['noisy']:6.2f}" for style, row in result["wobble"].items())
 
 
+def code_table(result: dict[str, Any]) -> str:
+    """Distances as text, a picture a row, and their means."""
+    rows = result["pictures"] | {"mean": result["means"]}
+    return "\n".join(f"{name[:40]:>40} " + " ".join(f"{key} {value:.3f}" for key, value in row.items()) for name, row in rows.items())
+
+
+RUNS = {"clips": ("style", run_clips), "wobble": ("style-wobble", run_wobble), "codes": ("style-codes", run_codes)}
+"""What is measured: the name of the result, and how."""
+
+
 def main() -> None:
     args = parse()
     begun = time.monotonic()
-    styles = styles_of(args)
-    found = run_clips(args, styles) if args.kind == "clips" else run_wobble(args, styles)
-    name = "style" if args.kind == "clips" else f"style-{args.kind}"
+    if args.kind == "sheet":
+        write_sheet(args)
+        return
+    if args.kind == "codes" and args.extract:
+        from benchmarks import style_codes
+
+        print("\n".join(map(str, style_codes.extract(args.paintings, args.count, args.extract))))
+        return
+    name, run = RUNS[args.kind]
+    found = run(args)
     results.write(results.frame(name) | found | {"seconds": round(time.monotonic() - begun, 1)}, args.out)
     if args.out:
-        print((clip_table(found) + "\n" if args.kind == "clips" else "") + wobble_table(found))
+        shown = {"styles": clip_table, "wobble": wobble_table, "pictures": code_table}
+        print("\n".join(table(found) for key, table in shown.items() if key in found))
 
 
 if __name__ == "__main__":
