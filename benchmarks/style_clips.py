@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import steadiness, style_metrics
+from benchmarks import steadiness, style_metrics, style_peer
 from benchmarks.restyle import Clip, Mode
 from vidcolor.planes import Floats, Planes
 from vidcolor.styles import catalogue
@@ -121,21 +121,29 @@ def means(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     return {key: float(np.mean(values)) for key, values in found.items()}
 
 
-def measure_wobble(photos: Sequence[NDArray[np.uint8]], styles: Sequence[str], device: str) -> dict[str, dict[str, float]]:
-    """Wobble of each style, and of the input under "input", on a clean pan and one with grain: means over photos."""
+def measure_wobble(
+    photos: Sequence[NDArray[np.uint8]], styles: Sequence[str], device: str, peer: str | None = None, peer_styles: str = ""
+) -> dict[str, dict[str, float]]:
+    """Wobble of each style, of the input under "input" and of the peer's styles, on a clean pan and one with grain: means over photos."""
     scores: dict[str, dict[str, list[float]]] = {}
     for number, photo in enumerate(photos):
         for kind, frames in style_metrics.pan(photo, number)._asdict().items():
-            with tempfile.TemporaryDirectory() as folder:
-                path = write_lossless(Path(folder) / f"pan_{number}_{kind}.mkv", frames)
-                with Clip(path, len(frames), styles[0], device) as clip:
-                    versions = {"input": [clip.rgb(planes) for _, planes in clip.frames]}
-                    scored = {"input": style_metrics.wobble(versions["input"])}
-                    for style in styles:
-                        scored[style] = style_metrics.wobble(restyled(clip, style).rgb)
-            for name, value in scored.items():
-                scores.setdefault(name, {}).setdefault(kind, []).append(value)
+            for name, version in pan_versions(frames, styles, device):
+                scores.setdefault(name, {}).setdefault(kind, []).append(style_metrics.wobble(version))
+            for name, style in style_peer.names(peer, peer_styles).items():
+                styled = [np.moveaxis(picture, -1, 0).astype(np.float32) / 255 for picture in style_peer.restyle(str(peer), frames, style)]
+                scores.setdefault(name, {}).setdefault(kind, []).append(style_metrics.wobble(styled))
     return {name: {kind: float(np.mean(values)) for kind, values in kinds.items()} for name, kinds in scores.items()}
+
+
+def pan_versions(frames: Sequence[NDArray[np.uint8]], styles: Sequence[str], device: str) -> Iterator[tuple[str, list[Floats]]]:
+    """RGB of a pan as the program reads it, under "input", and in each style."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_lossless(Path(folder) / "pan.mkv", frames)
+        with Clip(path, len(frames), styles[0], device) as clip:
+            yield "input", [clip.rgb(planes) for _, planes in clip.frames]
+            for style in styles:
+                yield style, restyled(clip, style).rgb
 
 
 def write_lossless(path: Path, frames: Sequence[NDArray[np.uint8]]) -> Path:

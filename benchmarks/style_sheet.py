@@ -6,11 +6,13 @@ import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import style_peer
 from benchmarks.metrics import Picture
 from benchmarks.restyle import Clip
 from benchmarks.sheets import save
@@ -18,8 +20,8 @@ from vidcolor.planes import Floats
 
 AHEAD = 8
 """The frame that is shown has so many before it, so that statistics and motion are held as they are in a film."""
-HEIGHT, LABEL = 240, 200
-"""Pixels of a row, and of the column of names."""
+LABEL = (240, 200)
+"""Height and width in pixels of a name."""
 
 
 def to_picture(rgb: Floats) -> Picture:
@@ -29,9 +31,9 @@ def to_picture(rgb: Floats) -> Picture:
 
 def label(text: str) -> Picture:
     """A name on white."""
-    picture = np.full((HEIGHT, LABEL, 3), 255, np.uint8)
+    picture = np.full((*LABEL, 3), 255, np.uint8)
     for row, part in enumerate(text[i : i + 18] for i in range(0, len(text), 18)):
-        cv2.putText(picture, part, (4, HEIGHT // 2 + 20 * row), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (40, 40, 40), 1, cv2.LINE_AA)
+        cv2.putText(picture, part, (4, LABEL[0] // 2 + 20 * row), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (40, 40, 40), 1, cv2.LINE_AA)
     return picture
 
 
@@ -45,11 +47,30 @@ def column(path: Path, styles: Sequence[str], device: str, ahead: int = AHEAD) -
             yield to_picture(clip.rgb(last.out))
 
 
-def write(out: Path, clips: Sequence[Path], styles: Sequence[str], device: str) -> None:
+class Look(NamedTuple):
+    """What a sheet shows: styles, pixels of the height of a row, and the peer with its styles, where it is given."""
+
+    styles: Sequence[str]
+    height: int = 240
+    device: str = "cpu"
+    peer: str | None = None
+    peer_styles: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        return [*self.styles, *style_peer.names(self.peer, self.peer_styles)]
+
+    def column(self, path: Path, ahead: int = AHEAD) -> list[Picture]:
+        """One frame of a clip, plain, in each style and in those of the peer."""
+        found = list(column(path, self.styles, self.device, ahead))
+        peers = style_peer.names(self.peer, self.peer_styles).values()
+        return found + [style_peer.restyle(str(self.peer), found[:1], style)[0] for style in peers]
+
+
+def write(out: Path, clips: Sequence[Path], look: Look) -> None:
     """A row for each style, the first for the clips themselves; a clip a column."""
-    names = [label(text) for text in ("input", *styles)]
-    columns = [list(column(path, styles, device)) for path in clips]
-    save(out, list(zip(names, *columns, strict=True)), HEIGHT)
+    columns = [look.column(path) for path in clips]
+    save(out, list(zip(map(label, ("input", *look.names)), *columns, strict=True)), look.height)
 
 
 def pairs(tar: Path, count: int) -> Iterator[tuple[bytes, NDArray[np.uint8]]]:
@@ -65,12 +86,12 @@ def pairs(tar: Path, count: int) -> Iterator[tuple[bytes, NDArray[np.uint8]]]:
         yield data[f"{name}_photo"], np.ascontiguousarray(other[..., ::-1])
 
 
-def write_pairs(out: Path, tar: Path, count: int, styles: Sequence[str], device: str) -> None:
+def write_pairs(out: Path, tar: Path, count: int, look: Look) -> None:
     """A row for the photos, one for each style, one for the reference of the pairs; a photo a column."""
     columns = []
     with tempfile.TemporaryDirectory() as folder:
         for number, (photo, other) in enumerate(pairs(tar, count)):
             path = Path(folder) / f"{number}.jpg"
             path.write_bytes(photo)
-            columns.append([*column(path, styles, device, 0), other])
-    save(out, list(zip([label(text) for text in ("photo", *styles, "reference")], *columns, strict=True)), HEIGHT)
+            columns.append([*look.column(path, 0), other])
+    save(out, list(zip(map(label, ("photo", *look.names, "reference")), *columns, strict=True)), look.height)

@@ -151,10 +151,11 @@ class Pairs(IterableDataset[tuple[Array, ...]]):
         height, width = picture.shape[:2]
         cut = int(rng.integers(min(side, height, width), min(height, width) + 1))
         top, left = int(rng.integers(0, height - cut + 1)), int(rng.integers(0, width - cut + 1))
-        whole = cv2.resize(picture[top : top + cut, left : left + cut], (side, side), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-        if rng.random() < 0.5:
-            whole = np.ascontiguousarray(whole[:, ::-1])
-        parts = np.split(whole, whole.shape[2] // 3, 2)
+        whole = picture[top : top + cut, left : left + cut]
+        whole = whole[:, ::-1] if rng.random() < 0.5 else whole
+        # OpenCV averages over areas for at most four channels.
+        parts = [np.ascontiguousarray(part) for part in np.split(whole, whole.shape[2] // 3, 2)]
+        parts = [cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32) / 255 for part in parts]
         if rng.random() < 0.15:
             parts = [np.repeat(part @ np.array([[0.2126], [0.7152], [0.0722]], np.float32), 3, 2) for part in parts]
         clean = np.ascontiguousarray(parts[0])

@@ -85,7 +85,7 @@ def test_content_does_not_mind_strength_but_place() -> None:
 def test_structure_asks_for_no_more_than_enough() -> None:
     picture = torch.rand(1, 3, 64, 64)
     assert structure(picture, picture).item() == 0
-    assert structure(1 - picture, picture).item() > 0.65
+    assert structure(1 - picture, picture).item() > 0.6
 
 
 def test_colours_are_mean_and_covariance() -> None:

@@ -15,6 +15,8 @@ LONGEST = 4.0
 SPREAD = 0.12
 """Difference between the mean and the network's new answer, all planes together, at which the mean counts 0.6."""
 
+BLUR = 5
+
 
 class Past(NamedTuple):
     """The frame before: its luma, the mean (3, h, w), and how many frames are in it (at half the size)."""
@@ -57,15 +59,14 @@ class StyleSteady:
         for then, plane, difference, new in zip(mean, self._past.mean, off, styled, strict=True):
             cv2.remap(plane, *places, cv2.INTER_CUBIC, dst=then, borderMode=cv2.BORDER_REPLICATE)
             cv2.subtract(new, then, dst=difference)
-        trusted = trace.weight * np.exp(trace.doubt * np.float32(-0.5)) * trace.inside
-        weight = cv2.resize(trusted, (width, height), interpolation=cv2.INTER_LINEAR)
-        total = weight * cv2.exp(_squares(off) * np.float32(-0.5 / SPREAD**2)) + np.float32(1)
+        doubt = trace.doubt + _squares(_blurred(off, seen.luma.shape)) * np.float32(1 / SPREAD**2)
+        trusted = trace.weight * cv2.exp(doubt * np.float32(-0.5)) * trace.inside + np.float32(1)
+        total = cv2.resize(trusted, (width, height), interpolation=cv2.INTER_LINEAR)
         steadied = np.empty_like(styled)
         for plane, then, difference in zip(steadied, mean, off, strict=True):
             cv2.divide(difference, total, dst=difference)
             cv2.add(then, difference, dst=plane)
-        half = cast(Floats, cv2.resize(total, (width // 2, height // 2), interpolation=cv2.INTER_AREA))
-        self._past = Past(seen, steadied, np.minimum(half, self._longest))
+        self._past = Past(seen, steadied, np.minimum(trusted, self._longest))
         return steadied
 
     def _scratch(self, shape: tuple[int, ...]) -> Floats:
@@ -73,6 +74,11 @@ class StyleSteady:
         if self._buffers is None or self._buffers.shape[1:] != shape:
             self._buffers = np.empty((2, *shape), np.float32)
         return self._buffers
+
+
+def _blurred(planes: Floats, size: tuple[int, ...]) -> Floats:
+    """Planes at `size` (h, w), each pixel the mean of its neighbourhood."""
+    return np.stack([cv2.blur(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_AREA), (BLUR, BLUR)) for plane in planes])
 
 
 def _squares(planes: Floats) -> Floats:
