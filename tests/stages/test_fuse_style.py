@@ -202,6 +202,8 @@ def test_what_does_not_fit_is_refused() -> None:
         FuseStyle(layout, 1.5)
     with pytest.raises(ValueError, match="96x64"):
         restyled(film(layout), Layout(48, 32))
+    with pytest.raises(ValueError, match="range"):
+        restyled(film(layout), replace(layout, full_range=True))
     with pytest.raises(ValueError, match="HDR"):
         restyled(film(replace(layout, transfer="pq", depth=10)), layout)
     bare = Frame(0, 0, film(layout), Work(np.zeros(SIZE, np.float32), Box(0, 0, 96, 64)))

@@ -47,6 +47,29 @@ def test_shimmer_of_a_still_scene_is_averaged_away() -> None:
     assert after < before / 4
 
 
+def test_hard_edges_that_flicker_are_averaged_too() -> None:
+    """Specks of paint that come and go, far from the mean each time: a difference of every pixel alone would let them through."""
+    luma, rng = texture(0)[:, : SIZE[1]], np.random.default_rng(1)
+    specks = [planes((0.5 + 0.3 * np.sign(rng.normal(size=SIZE))).astype(np.float32)) for _ in range(16)]
+    out = run([luma] * 16, specks)
+    before, after = (np.mean([np.square(b - a).mean() for a, b in pairwise(x[5:])]) for x in (specks, out))
+    assert after < before / 5
+
+
+def test_a_thin_dark_line_leaves_no_trail() -> None:
+    """A line of 3 pixels crosses a scene, 8 pixels a frame, painted dark as it is."""
+    scene = 0.4 + 0.4 * texture(2)[:, : SIZE[1]]
+    lumas = []
+    for number in range(10):
+        luma = scene.copy()
+        luma[:, 40 + 8 * number : 43 + 8 * number] = 0
+        lumas.append(luma)
+    out = run(lumas, [planes(luma) for luma in lumas])
+    trail = np.abs(out[-1] - planes(lumas[-1]))[0, :, 40 : 40 + 8 * 9]
+    assert trail.mean() < 0.02
+    assert (trail > 0.15).mean() < 0.02
+
+
 def test_paint_moves_with_the_picture_and_stays_sharp() -> None:
     """A pan of 3 pixels a frame: the mean of four moved frames must lie on the true paint, detail included."""
     film, paint = texture(0), texture(1)

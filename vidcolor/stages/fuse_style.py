@@ -66,6 +66,8 @@ class FuseStyle:
         source, target, box = frame.source, self._target, frame.work.box
         if (source.layout.width, source.layout.height) != (target.width, target.height):
             raise ValueError(f"a {source.layout.width}x{source.layout.height} picture cannot leave as {target.width}x{target.height}")
+        if source.layout.full_range != target.full_range:
+            raise ValueError("luma keeps its range: source and target must both be full or both be limited")
         if source.layout.transfer != "sdr":
             raise ValueError("HDR pictures cannot be restyled")
         y = at_depth(source.y, source.layout, target)

@@ -14,8 +14,11 @@ LONGEST = 4.0
 """Frames that the running mean remembers at strength 1."""
 SPREAD = 0.12
 """Difference between the mean and the network's new answer, all planes together, at which the mean counts 0.6."""
+AROUND = 3
+"""Side of the square, at half size, over which that difference is averaged first: shimmer cancels out in it, another thing does not.
 
-BLUR = 5
+With hard-edged paint on a pan under grain (sigma 6), 18.4 levels of wobble become 5.8; 14.5 with the difference of every pixel alone.
+"""
 
 
 class Past(NamedTuple):
@@ -29,8 +32,8 @@ class Past(NamedTuple):
 class StyleSteady:
     """Running mean of restyled planes along flow, for one film; `reset` at every cut.
 
-    Motion is found and trusted at half the style size. What moves apart from it, and what the network now paints otherwise, loses
-    its past: a little shimmer rather than a ghost is left.
+    Motion is found and trusted at half the style size. What moves apart from it, and where the network now paints something else,
+    loses its past: a little shimmer rather than a ghost is left.
     """
 
     def __init__(self, strength: float = 1.0) -> None:
@@ -59,7 +62,7 @@ class StyleSteady:
         for then, plane, difference, new in zip(mean, self._past.mean, off, styled, strict=True):
             cv2.remap(plane, *places, cv2.INTER_CUBIC, dst=then, borderMode=cv2.BORDER_REPLICATE)
             cv2.subtract(new, then, dst=difference)
-        doubt = trace.doubt + _squares(_blurred(off, seen.luma.shape)) * np.float32(1 / SPREAD**2)
+        doubt = trace.doubt + _squares(_around(off, seen.luma.shape)) * np.float32(1 / SPREAD**2)
         trusted = trace.weight * cv2.exp(doubt * np.float32(-0.5)) * trace.inside + np.float32(1)
         total = cv2.resize(trusted, (width, height), interpolation=cv2.INTER_LINEAR)
         steadied = np.empty_like(styled)
@@ -76,9 +79,9 @@ class StyleSteady:
         return self._buffers
 
 
-def _blurred(planes: Floats, size: tuple[int, ...]) -> Floats:
+def _around(planes: Floats, size: tuple[int, ...]) -> Floats:
     """Planes at `size` (h, w), each pixel the mean of its neighbourhood."""
-    return np.stack([cv2.blur(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_AREA), (BLUR, BLUR)) for plane in planes])
+    return np.stack([cv2.blur(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_AREA), (AROUND, AROUND)) for plane in planes])
 
 
 def _squares(planes: Floats) -> Floats:
