@@ -13,10 +13,15 @@ def gram(x: Tensor) -> Tensor:
     return flat @ flat.transpose(1, 2) / flat.shape[2]
 
 
-def gram_distance(maps: list[Tensor], wanted: list[Tensor]) -> Tensor:
-    """Squared distance of Gram matrices by the squared size of the wanted ones (N, C, C), mean over depths and pictures."""
+def gram_distances(maps: list[Tensor], wanted: list[Tensor]) -> Tensor:
+    """Squared distance (N,) of Gram matrices by the squared size of the wanted ones (N, C, C), mean over depths."""
     terms = [(gram(x) - there).square().sum((1, 2)) / there.square().sum((1, 2)) for x, there in zip(maps, wanted, strict=True)]
-    return torch.stack(terms).mean()
+    return torch.stack(terms).mean(0)
+
+
+def gram_distance(maps: list[Tensor], wanted: list[Tensor]) -> Tensor:
+    """The mean of `gram_distances` over pictures."""
+    return gram_distances(maps, wanted).mean()
 
 
 def content_loss(maps: list[Tensor], known: list[Tensor]) -> Tensor:

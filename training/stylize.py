@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from training.data import load_photos
 from training.loop import Loop, common_options
 from training.style import StyleEncoder, StyleNetwork
-from training.style_data import Pairs, load_styles
-from training.style_losses import colour_statistics, content_loss, gram_distance, moved, structure, total_variation
+from training.style_data import Pairs, Styles, load_styles
+from training.style_losses import colour_statistics, content_loss, gram_distances, moved, structure, total_variation
 from training.vgg import VGG16, load_vgg16
 
 WEIGHTS = {"content": 1.0, "gram": 2.0, "colour": 1.0, "structure": 4.0, "steady": 40.0, "smooth": 0.3}
@@ -53,7 +53,14 @@ class Run(Loop):
         self.vgg = (VGG16(average=True) if args.random_features else load_vgg16(average=True)[0]).to(memory_format=torch.channels_last)
         self.network, self.encoder = StyleNetwork(), StyleEncoder(args.lite0)
         places = [Path(p) for p in (args.styles if args.task == "train" else str(args.style)).split(":")]
-        self.styles = load_styles(places, self.vgg, self.encoder, args.hold_out)
+        kept = args.out / "styles.pt"  # looking at some hundred pictures takes minutes
+        if args.task == "train" and kept.exists():
+            self.styles = Styles(**torch.load(kept, weights_only=True))
+        else:
+            self.styles = load_styles(places, self.vgg, self.encoder, args.hold_out)
+        if args.task == "train" and not kept.exists():
+            args.out.mkdir(parents=True, exist_ok=True)
+            torch.save(vars(self.styles), kept)
         self.seen |= {"photos": len(photos), "unreadable": bad, "styles": len(self.styles.names)}
         features = self.styles.seen.flatten(0, 1)
         self.encoder.centre.copy_(features.mean(0))
@@ -115,7 +122,7 @@ class Run(Loop):
         styled, after = styled.float(), after.float()
         losses = {
             "content": content_loss(maps, known),
-            "gram": gram_distance(maps, wanted),
+            "gram": (gram_distances(maps, wanted) + 1e-3).sqrt().mean(),  # a quiet style is far from every photo: squared, it would be all
             "colour": colour_statistics(styled, self.styles.colours[chosen]),
             "structure": structure(styled, clean),
             "steady": ((moved(styled, flow) - after).square() * inside).mean(),
