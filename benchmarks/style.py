@@ -1,6 +1,6 @@
 """Quality of restyled films: nearness to the style, content kept, steadiness; pictures to look at.
 
-    python -m benchmarks.style clips --picture anime=cartoons/ --out benchmarks/results/style.json
+    python -m benchmarks.style clips --picture anime=cartoons.tar --out benchmarks/results/style.json
     python -m benchmarks.style clips --styles starry-night,great-wave --only col_dog --frames 12
     python -m benchmarks.style wobble --styles anime
     python -m benchmarks.style codes --extract held/             the pictures that training left out, to fit codes to
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from benchmarks.style_judge import GramJudge
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+STYLES = DATA / "styles"
 PANS = ("col_dog_and_woman", "col_children_bedroom", "col_highway_drive")
 """Clips whose first frames are the photos of pans."""
 
@@ -41,11 +42,13 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     clips.add_argument("--frames", type=int, default=24, help="of each clip: the first shot that has so many")
     clips.add_argument("--gram-frames", type=int, default=3, help="of these, so many are compared with the style")
     clips.add_argument("--no-gram", action="store_true", help="without the distance to the style, which needs the training extra")
-    clips.add_argument("--pictures", type=Path, default=DATA / "styles" / "named", help="folder of the pictures behind the styles")
+    clips.add_argument(
+        "--pictures", default=f"{STYLES / 'named'}:{STYLES / 'paintings.tar'}", help="folders and tar files of the catalogue's pictures"
+    )
     clips.add_argument(
         "--picture", action="append", default=[], metavar="STYLE=PATH", help="picture, folder or tar file behind a style; may be repeated"
     )
-    codes.add_argument("--paintings", type=Path, default=DATA / "styles" / "paintings.tar", help="the last place of training's --styles")
+    codes.add_argument("--paintings", type=Path, default=STYLES / "paintings.tar", help="the last place of training's --styles")
     codes.add_argument("--count", type=int, default=16, help="training's --hold-out")
     codes.add_argument("--codes", type=Path, help="folder of fitted codes, NAME.pt; without, the encoder's stands alone")
     codes.add_argument("--extract", type=Path, help="only write the pictures into this folder")
@@ -122,15 +125,16 @@ def run_wobble(args: argparse.Namespace) -> dict[str, Any]:
 def run_clips(args: argparse.Namespace) -> dict[str, Any]:
     styles = styles_of(args)
     judge, wanted = None, dict[str, Any].fromkeys(styles)
-    given = {name: Path(path) for name, path in (word.split("=", 1) for word in args.picture)}
     if not args.no_gram:
         judge = load_judge(args.threads)
-        for style in styles:
-            place = style_clips.picture_of(style, args.pictures, given)
-            if place:
-                wanted[style] = judge.style(place)
+        from benchmarks.style_judge import pictures_of
+
+        given = {name: Path(path) for name, path in (word.split("=", 1) for word in args.picture)}
+        for style, pictures in pictures_of(styles, [Path(place) for place in args.pictures.split(":")], given).items():
+            if pictures:
+                wanted[style] = judge.style(pictures)
             else:
-                print(f"{style}: has no picture in {args.pictures}; give one with --picture {style}=PATH", file=sys.stderr)
+                print(f"{style}: its picture is not known; give one with --picture {style}=PATH", file=sys.stderr)
     rows: dict[str, dict[str, Any]] = {style: {} for style in styles}
     for path in clips_of(args):
         for style, row in style_clips.measure_clip(path, wanted, judge, args.frames, args.gram_frames, args.device).items():

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from benchmarks import steadiness, style_metrics, style_peer
 from benchmarks.restyle import Clip, Mode
 from vidcolor.planes import Floats, Planes, from_rgb_units
-from vidcolor.styles import catalogue
 
 if TYPE_CHECKING:
     from benchmarks.style_judge import GramJudge, Grams
@@ -176,14 +175,3 @@ def first_frame(path: Path) -> NDArray[np.uint8]:
         for frame in reader.decode(video=0):
             return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
     raise ValueError(f"{path}: no frame can be decoded")
-
-
-def picture_of(style: str, folder: Path, given: Mapping[str, Path]) -> Path | None:
-    """The picture behind a style: as given, the style itself where it is a file, else by its name or by the end of its source."""
-    if style in given:
-        return given[style]
-    if Path(style).is_file():
-        return Path(style)
-    known = catalogue().get(style)
-    names = [style.replace("-", "_"), style, Path(known.source).stem if known else ""]
-    return next((path for name in names if name and (path := folder / f"{name}.jpg").is_file()), None)

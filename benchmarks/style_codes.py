@@ -16,7 +16,7 @@ import torch
 from benchmarks.restyle import Clip
 from benchmarks.style_clips import mean_distance
 from benchmarks.style_judge import GramJudge, Grams
-from training.style_data import held
+from training.style_data import held, read_pictures
 
 
 def left_out(tar: Path, count: int) -> Iterator[tuple[str, bytes]]:
@@ -54,7 +54,7 @@ def measure(pictures: Sequence[Path], clips: Sequence[Path], codes: Path | None,
         films = [stack.enter_context(Clip(path, 1, str(pictures[0]), device)) for path in clips]
         plain = [judge.grams(film.rgb(film.frames[0][1])) for film in films]
         for picture in pictures:
-            wanted = judge.style(picture)
+            wanted = judge.style(image for _, image in read_pictures(picture))
             codes_of = {"encoder": code_of(films[0], picture)} | ({"fitted": fitted(codes, picture)} if codes else {})
             row = {"input": mean_distance(plain, wanted)}
             row |= {key: mean_distance(grams(films, code, judge), wanted) for key, code in codes_of.items()}

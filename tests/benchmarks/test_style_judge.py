@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="the judge is a PyTorch network: pip
 from benchmarks import style, style_codes  # noqa: E402
 from benchmarks.restyle import Clip  # noqa: E402
 from benchmarks.style_clips import write_lossless  # noqa: E402
-from benchmarks.style_judge import GramJudge, distance  # noqa: E402
+from benchmarks.style_judge import GramJudge, distance, pictures_of  # noqa: E402
 from tests.style_networks import CODES, install  # noqa: E402
 from training.style_losses import gram, gram_distance  # noqa: E402
 from vidcolor import networks  # noqa: E402
@@ -46,17 +46,27 @@ def units(rgb: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(rgb, -1, 0).astype(np.float32) / 255)
 
 
-def test_a_style_is_nearest_to_its_own_picture(judge: GramJudge, tmp_path: Path) -> None:
-    for seed in range(2):
-        cv2.imwrite(str(tmp_path / f"{seed}.jpg"), picture(seed)[..., ::-1])
-    wanted = judge.style(tmp_path / "0.jpg")
+def test_a_style_is_nearest_to_its_own_picture(judge: GramJudge) -> None:
+    wanted = judge.style([picture(0)])
     near, far = (distance(judge.grams(units(picture(seed))), wanted) for seed in range(2))
-    assert near < 0.05 < 5 * near < far
-    both = judge.style(tmp_path)
-    torch.testing.assert_close(both[0], (wanted[0] + judge.style(tmp_path / "1.jpg")[0]) / 2)
-    (tmp_path / "empty").mkdir()
+    assert near < 0.05
+    assert far > 10 * near
+    both, other = judge.style([picture(0), picture(1)]), judge.style([picture(1)])
+    torch.testing.assert_close(both[0], (wanted[0] + other[0]) / 2)
     with pytest.raises(ValueError, match="no picture"):
-        judge.style(tmp_path / "empty")
+        judge.style([])
+
+
+def test_pictures_behind_styles_are_given_named_or_the_style_itself(tmp_path: Path, paintings: Path) -> None:
+    (tmp_path / "named").mkdir()
+    for seed, name in ((5, "the_scream"), (6, "great_wave")):
+        cv2.imwrite(str(tmp_path / "named" / f"{name}.jpg"), picture(seed)[..., ::-1])
+    own = str(tmp_path / "p3.jpg")
+    styles = ["scream", "great-wave", own, "anime", "unknown"]
+    found = pictures_of(styles, [tmp_path / "named", paintings], {"anime": paintings, "great-wave": Path(own)})
+    assert [len(found[name]) for name in styles] == [1, 1, 1, 4, 0]
+    for name, seed in (("scream", 5), ("great-wave", 3), (own, 3)):
+        np.testing.assert_allclose(found[name][0].astype(int), picture(seed), atol=12)
 
 
 @pytest.fixture
