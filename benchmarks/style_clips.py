@@ -22,7 +22,10 @@ from vidcolor.planes import Floats, Planes, from_rgb_units
 if TYPE_CHECKING:
     from benchmarks.style_judge import GramJudge, Grams
 
-RATIOS = {"gram_ratio": ("gram", "gram_input"), "warp_ratio": ("warp", "warp_off"), "warp_to_input": ("warp", "warp_input")}
+RATIOS = {
+    "gram_ratio": ("gram", "gram_input"), "gram_root_ratio": ("gram_root", "gram_root_input"),
+    "warp_ratio": ("warp", "warp_off"), "warp_to_input": ("warp", "warp_input"),
+}  # fmt: skip
 """Of the scores of one clip: what is divided by what."""
 
 
@@ -94,8 +97,8 @@ def measure_clip(
             version = restyled(clip, style)
             row = ground.likeness(version) | ground.steadiness(version) | own
             if judge and wanted is not None:
-                row["gram"] = mean_distance((judge.grams(version.rgb[i]) for i in chosen), wanted)
-                row["gram_input"] = mean_distance(plain, wanted)
+                row |= distances((judge.grams(version.rgb[i]) for i in chosen), wanted, "")
+                row |= distances(plain, wanted, "_input")
             row |= {f"{key}_off": value for key, value in ground.steadiness(restyled(clip, style, "off")).items()}
             row |= {key: row[over] / row[under] for key, (over, under) in RATIOS.items() if over in row and row.get(under)}
             rows[style] = row
@@ -104,10 +107,12 @@ def measure_clip(
     return {style: about | row for style, row in rows.items()}
 
 
-def mean_distance(found: Iterable[Grams], wanted: Grams) -> float:
+def distances(found: Iterable[Grams], wanted: Grams, suffix: str) -> dict[str, float]:
+    """Means over frames of the Gram distance, which is a squared one, and of its root."""
     from benchmarks.style_judge import distance
 
-    return float(np.mean([distance(grams, wanted) for grams in found]))
+    squares = np.array([distance(grams, wanted) for grams in found])
+    return {f"gram{suffix}": float(squares.mean()), f"gram_root{suffix}": float(np.sqrt(squares).mean())}
 
 
 def means(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:

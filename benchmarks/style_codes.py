@@ -14,8 +14,7 @@ import numpy as np
 import torch
 
 from benchmarks.restyle import Clip
-from benchmarks.style_clips import mean_distance
-from benchmarks.style_judge import GramJudge, Grams
+from benchmarks.style_judge import GramJudge, Grams, distance
 from training.style_data import held, read_pictures
 
 
@@ -56,8 +55,8 @@ def measure(pictures: Sequence[Path], clips: Sequence[Path], codes: Path | None,
         for picture in pictures:
             wanted = judge.style(image for _, image in read_pictures(picture))
             codes_of = {"encoder": code_of(films[0], picture)} | ({"fitted": fitted(codes, picture)} if codes else {})
-            row = {"input": mean_distance(plain, wanted)}
-            row |= {key: mean_distance(grams(films, code, judge), wanted) for key, code in codes_of.items()}
+            seen = {"input": plain} | {key: grams(films, code, judge) for key, code in codes_of.items()}
+            row = {key: float(np.mean([distance(each, wanted) for each in found])) for key, found in seen.items()}
             row |= {f"encoder_to_{key}": row["encoder"] / row[key] for key in ("input", "fitted") if key in row}
             rows[picture.stem] = row
             print(f"{picture.stem}: " + ", ".join(f"{key} {value:.3f}" for key, value in row.items()), file=sys.stderr)
@@ -72,10 +71,12 @@ def code_of(film: Clip, picture: Path) -> tuple[float, ...]:
     return chosen.code
 
 
-def grams(films: Sequence[Clip], code: tuple[float, ...], judge: GramJudge) -> Iterator[Grams]:
+def grams(films: Sequence[Clip], code: tuple[float, ...], judge: GramJudge) -> list[Grams]:
     """Of the first frame of each film with a code."""
+    found = []
     for film in films:
         assert film.plan.style is not None
-        for frame in film.run(replace(film.plan, style=replace(film.plan.style, code=code))):
-            assert frame.out is not None
-            yield judge.grams(film.rgb(frame.out))
+        (frame,) = film.run(replace(film.plan, style=replace(film.plan.style, code=code)))
+        assert frame.out is not None
+        found.append(judge.grams(film.rgb(frame.out)))
+    return found

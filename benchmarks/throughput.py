@@ -7,7 +7,8 @@
 
 Both sides use the same encoder, preset, crf and threads and copy the sound; process start counts. The ratio is transcode seconds
 by ours: 1 would mean that colour costs nothing. With --style, --peer adds a third side: the `video` command of the PyPI package
-styletransfer-lite on the same file, all its settings its own (it writes MPEG-4, 640 pixels wide, without sound).
+styletransfer-lite on the same file, all its settings its own (it writes MPEG-4, 640 pixels wide, without sound). --fusion adds the
+same clip made grey: coloured and restyled in one pass, and only coloured.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from benchmarks import command, results
@@ -37,15 +39,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     """
     clip = command.prepare(args)
     target = args.work / "throughput.mp4"
-    same = ["--preset", args.preset, "--crf", f"{args.crf:g}", "--threads", str(args.threads)]
-    sides = {
-        "ours": command.vidcolor(clip, target, args),
-        "transcode": [sys.executable, "-m", "benchmarks.transcode", str(clip), str(target), *same],
-    }
-    if args.peer:
-        sides["peer"] = [str(args.peer), "video", str(clip), "-o", str(target), "--style", args.peer_style, "--json"]
-    elif args.style:
-        print("the peer is left out: no --peer was given", file=sys.stderr)
+    sides = words_of(args, clip, target)
     seconds: dict[str, list[float]] = {side: [] for side in sides}
     report = dict[str, Any]()
     for number in range(args.pairs):
@@ -61,14 +55,43 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     found = {
         "report": {key: report[key] for key in KEYS},
         "seconds": seconds,
-        "ratio": spread([plain / own for own, plain in zip(seconds["ours"], seconds["transcode"], strict=True)]),
+        "ratio": by_ours(seconds, "transcode"),
         "fps": {side: spread([args.frames / s for s in took]) for side, took in seconds.items()},
     }
     if args.peer:
-        ratio = spread([peer / own for own, peer in zip(seconds["ours"], seconds["peer"], strict=True)])
         version = subprocess.run([args.peer, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-        found["peer"] = {"name": version, "style": args.peer_style, "ratio": ratio}
+        found["peer"] = {"name": version, "style": args.peer_style, "ratio": by_ours(seconds, "peer")}
+    if args.fusion:
+        one_after_the_other = [ours + color for ours, color in zip(seconds["ours"], seconds["color"], strict=True)]
+        found["fusion"] = {
+            "to_style": by_ours(seconds, "fused"),
+            "to_both": spread([fused / both for fused, both in zip(seconds["fused"], one_after_the_other, strict=True)]),
+        }
     return command.describe(args, clip) | found
+
+
+def by_ours(seconds: dict[str, list[float]], side: str) -> dict[str, float]:
+    """Seconds of a side by those of ours, round by round."""
+    return spread([other / own for own, other in zip(seconds["ours"], seconds[side], strict=True)])
+
+
+def words_of(args: argparse.Namespace, clip: Path, target: Path) -> dict[str, list[str]]:
+    """The command of every side that was asked for."""
+    same = ["--preset", args.preset, "--crf", f"{args.crf:g}", "--threads", str(args.threads)]
+    sides = {
+        "ours": command.vidcolor(clip, target, args),
+        "transcode": [sys.executable, "-m", "benchmarks.transcode", str(clip), str(target), *same],
+    }
+    if args.peer:
+        sides["peer"] = [str(args.peer), "video", str(clip), "-o", str(target), "--style", args.peer_style, "--json"]
+    elif args.style:
+        print("the peer is left out: no --peer was given", file=sys.stderr)
+    if args.fusion:
+        grey = argparse.Namespace(**vars(args) | {"grey": True})
+        grey_clip = command.prepare(grey)
+        sides["fused"] = command.vidcolor(grey_clip, target, grey)
+        sides["color"] = command.vidcolor(grey_clip, target, argparse.Namespace(**vars(grey) | {"style": None}))
+    return sides
 
 
 def parse(words: list[str] | None = None) -> argparse.Namespace:
@@ -76,10 +99,13 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=5, help="rounds in which every side runs once")
     parser.add_argument("--peer", help="with --style: the executable of styletransfer-lite, to run beside ours")
     parser.add_argument("--peer-style", default="7", help="which of its styles")
+    parser.add_argument(
+        "--fusion", action="store_true", help="with --style: also the clip made grey, coloured and restyled, and coloured alone"
+    )
     command.settings(parser, frames=600)
     args = parser.parse_args(words)
-    if args.peer and not args.style:
-        parser.error("--peer restyles: it needs --style")
+    if (args.peer or args.fusion) and not args.style:
+        parser.error("--peer and --fusion restyle: they need --style")
     return args
 
 

