@@ -142,7 +142,7 @@ def test_the_real_command_is_measured_end_to_end(source: Path, tmp_path: Path) -
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="resident size is read from /proc")
 def test_first_packet_and_memory_of_the_real_command(source: Path, tmp_path: Path) -> None:
     args = arguments(source, tmp_path, "--device", "cpu", "--frames", "60")
-    args.repeats, args.early = 1, 50
+    args.repeats, args.beside, args.early = 1, None, 50
     first = startup.measure(args)
     assert 0 < first["first_packet"]["median"] == first["first_run"]
     used = memory.measure(args)
@@ -240,3 +240,21 @@ def test_sides_take_turns_and_the_peer_is_one_of_them(source: Path, tmp_path: Pa
     args.frames = 9
     with pytest.raises(RuntimeError, match="wrote 8 of 9 frames"):
         throughput.measure(args)
+
+
+def test_a_picture_as_style_starts_in_turn_with_a_named_one(colour: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["--source", str(colour), "--work", str(tmp_path), "--size", "128x72", "--frames", "8", "--repeats", "3"]
+    args, order = startup.parse([*words, "--style", "my.jpg", "--beside", "anime"]), []
+
+    def first_packet(words: list[str]) -> float:
+        order.append(words[words.index("--style") + 1])
+        (tmp_path / "startup.mp4").touch()
+        return len(order) + 10.0 * (order[-1] == "my.jpg")
+
+    monkeypatch.setattr(startup, "first_packet", first_packet)
+    result = startup.measure(args)
+    assert order == ["anime", "my.jpg", "my.jpg", "anime", "anime", "my.jpg"]
+    assert (result["seconds"], result["beside"]["seconds"]) == ([12, 13, 16], [1, 4, 5])
+    assert result["beside"]["extra"]["median"] == 10  # of the second and third pair: 9 and 11
+    with pytest.raises(SystemExit):
+        startup.parse(["--beside", "anime"])
