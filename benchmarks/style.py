@@ -141,7 +141,7 @@ def run_clips(args: argparse.Namespace) -> dict[str, Any]:
     for path in clips_of(args):
         for style, row in style_clips.measure_clip(path, wanted, judge, args.frames, args.gram_frames, args.device).items():
             rows[style][path.stem] = row
-    found = {style: {"means": style_clips.means(row.values()), "clips": row} for style, row in rows.items()}
+    found = {style: {"means": style_clips.means(list(row.values())), "clips": row} for style, row in rows.items()}
     about = {"frames": args.frames, "gram_frames": args.gram_frames, "judge": judge.name if judge else None, "styles": found}
     return about | run_wobble(args)
 

@@ -26,7 +26,7 @@ RATIOS = {
     "gram_ratio": ("gram", "gram_input"), "gram_root_ratio": ("gram_root", "gram_root_input"),
     "warp_ratio": ("warp", "warp_off"), "warp_to_input": ("warp", "warp_input"),
 }  # fmt: skip
-"""Of the scores of one clip: what is divided by what."""
+"""Of scores: what is divided by what."""
 
 
 @dataclass
@@ -100,7 +100,7 @@ def measure_clip(
                 row |= distances((judge.grams(version.rgb[i]) for i in chosen), wanted, "")
                 row |= distances(plain, wanted, "_input")
             row |= {f"{key}_off": value for key, value in ground.steadiness(restyled(clip, style, "off")).items()}
-            row |= {key: row[over] / row[under] for key, (over, under) in RATIOS.items() if over in row and row.get(under)}
+            row |= with_ratios(row)
             rows[style] = row
             print(f"{clip.name} {style}: " + ", ".join(f"{key} {row[key]:.3g}" for key in ("ssim", *RATIOS) if key in row), file=sys.stderr)
         about = {"first": clip.first, "frames": len(clip.frames), "size": list(clip.size), "precision": clip.precision()}
@@ -115,14 +115,28 @@ def distances(found: Iterable[Grams], wanted: Grams, suffix: str) -> dict[str, f
     return {f"gram{suffix}": float(squares.mean()), f"gram_root{suffix}": float(np.sqrt(squares).mean())}
 
 
-def means(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """Mean over clips of each score, ratios among them, over those that have it."""
+def means(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Mean over clips of each score, over those that have it, and what is quoted of ratios.
+
+    Of Gram distances that is the mean of the clips' own ratios, else bright clips, far from most styles, would decide; of warp errors
+    the ratio of the means, else a clip that stands still would, where next to nothing is divided by. Both stand in "of_clips" and
+    "of_means" for all.
+    """
     found: dict[str, list[float]] = {}
     for row in rows:
         for key, value in row.items():
             if isinstance(value, float):
                 found.setdefault(key, []).append(value)
-    return {key: float(np.mean(values)) for key, values in found.items()}
+    averages = {key: float(np.mean(values)) for key, values in found.items()}
+    of_clips = {key: averages.pop(key) for key in RATIOS if key in averages}
+    of_means = with_ratios(averages)
+    quoted = {key: (of_clips if key.startswith("gram") else of_means)[key] for key in of_clips}
+    return averages | quoted | {"of_clips": of_clips, "of_means": of_means}
+
+
+def with_ratios(scores: Mapping[str, Any]) -> dict[str, float]:
+    """The ratios that can be made of scores."""
+    return {key: scores[over] / scores[under] for key, (over, under) in RATIOS.items() if over in scores and scores.get(under)}
 
 
 def measure_wobble(

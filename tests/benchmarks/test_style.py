@@ -90,6 +90,19 @@ def test_what_a_network_makes_worse_than_the_film_is_measured(tmp_path: Path) ->
     assert row["warp_ratio"] == pytest.approx(row["warp"] / row["warp_off"])
 
 
+def test_ratios_are_quoted_of_clips_for_style_and_of_means_for_steadiness() -> None:
+    rows = [
+        {"warp": 2.0, "warp_input": 1.0, "warp_to_input": 2.0, "gram": 1.0, "gram_input": 4.0, "gram_ratio": 0.25, "frames": 3},
+        {"warp": 6.0, "warp_input": 7.0, "warp_to_input": 6 / 7, "gram": 1.0, "gram_input": 1.0, "gram_ratio": 1.0},
+    ]
+    found = style_clips.means(rows)
+    assert (found["warp_to_input"], found["gram_ratio"]) == (1, 0.625)
+    assert found["of_clips"] == {"warp_to_input": pytest.approx((2 + 6 / 7) / 2), "gram_ratio": 0.625}
+    assert found["of_means"] == {"warp_to_input": 1, "gram_ratio": 0.4}
+    assert "frames" not in found
+    assert style_clips.means([*rows, {"still": 1.0}])["still"] == 1
+
+
 def test_wobble_is_that_of_the_input_and_of_every_style() -> None:
     rows = style_clips.measure_wobble([scene(0, 480, 672)], ["plain"], "cpu")
     assert rows["input"]["clean"] == 0
