@@ -51,6 +51,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     codes.add_argument("--paintings", type=Path, default=STYLES / "paintings.tar", help="the last place of training's --styles")
     codes.add_argument("--count", type=int, default=16, help="training's --hold-out")
     codes.add_argument("--codes", type=Path, help="folder of fitted codes, NAME.pt; without, the encoder's stands alone")
+    codes.add_argument("--without", default="", help="names of left-out pictures that training saw elsewhere, joined by commas")
     codes.add_argument("--extract", type=Path, help="only write the pictures into this folder")
     sheet.add_argument("--pairs", type=Path, help="tar file of NAME_photo and NAME_anime, in place of clips")
     sheet.add_argument("--count", type=int, default=6, help="of those pairs")
@@ -152,8 +153,9 @@ def run_codes(args: argparse.Namespace) -> dict[str, Any]:
     from benchmarks import style_codes
 
     with tempfile.TemporaryDirectory() as folder:
-        pictures = style_codes.extract(args.paintings, args.count, Path(folder))
-        return style_codes.measure(pictures, clips_of(args), args.codes, load_judge(args), args.device)
+        without = args.without.split(",") if args.without else []
+        pictures = [path for path in style_codes.extract(args.paintings, args.count, Path(folder)) if path.stem not in without]
+        return {"without": without} | style_codes.measure(pictures, clips_of(args), args.codes, load_judge(args), args.device)
 
 
 def write_sheet(args: argparse.Namespace) -> None:
