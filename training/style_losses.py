@@ -14,14 +14,19 @@ def gram(x: Tensor) -> Tensor:
 
 
 def gram_distances(maps: list[Tensor], wanted: list[Tensor]) -> Tensor:
-    """Squared distance (N,) of Gram matrices by the squared size of the wanted ones (N, C, C), mean over depths."""
+    """Squared distances (depths, N) of Gram matrices by the squared size of the wanted ones (N, C, C)."""
     terms = [(gram(x) - there).square().sum((1, 2)) / there.square().sum((1, 2)) for x, there in zip(maps, wanted, strict=True)]
-    return torch.stack(terms).mean(0)
+    return torch.stack(terms)
 
 
 def gram_distance(maps: list[Tensor], wanted: list[Tensor]) -> Tensor:
-    """The mean of `gram_distances` over pictures."""
+    """The mean of `gram_distances` over depths and pictures."""
     return gram_distances(maps, wanted).mean()
+
+
+def gram_loss(maps: list[Tensor], wanted: list[Tensor]) -> Tensor:
+    """The mean of their roots: squared, one deep layer and the quietest styles, which are far from every photo, would be all."""
+    return (gram_distances(maps, wanted) + 1e-3).sqrt().mean()
 
 
 def content_loss(maps: list[Tensor], known: list[Tensor]) -> Tensor:

@@ -23,7 +23,7 @@ from training.data import load_photos
 from training.loop import Loop, common_options
 from training.style import StyleEncoder, StyleNetwork
 from training.style_data import Pairs, Styles, load_styles
-from training.style_losses import colour_statistics, content_loss, gram_distances, moved, structure, total_variation
+from training.style_losses import colour_statistics, content_loss, gram_loss, moved, structure, total_variation
 from training.vgg import VGG16, load_vgg16
 
 WEIGHTS = {"content": 1.0, "gram": 2.0, "colour": 1.0, "structure": 4.0, "steady": 40.0, "smooth": 0.3}
@@ -50,7 +50,7 @@ class Run(Loop):
         pairs = Pairs(photos, args.crop, [args.seed, time.time_ns()] if (args.out / "last.pt").exists() else [args.seed])
         # The worker is forked before OpenMP has threads: after it would wait for them for ever.
         self.batches = iter(torch.utils.data.DataLoader(pairs, batch_size=args.batch, num_workers=1, prefetch_factor=4))
-        self.vgg = (VGG16(average=True) if args.random_features else load_vgg16(average=True)[0]).to(memory_format=torch.channels_last)
+        self.vgg = (VGG16() if args.random_features else load_vgg16()[0]).to(memory_format=torch.channels_last)
         self.network, self.encoder = StyleNetwork(), StyleEncoder(args.lite0)
         places = [Path(p) for p in (args.styles if args.task == "train" else str(args.style)).split(":")]
         kept = args.out / "styles.pt"  # looking at some hundred pictures takes minutes
@@ -122,7 +122,7 @@ class Run(Loop):
         styled, after = styled.float(), after.float()
         losses = {
             "content": content_loss(maps, known),
-            "gram": (gram_distances(maps, wanted) + 1e-3).sqrt().mean(),  # a quiet style is far from every photo: squared, it would be all
+            "gram": gram_loss(maps, wanted),
             "colour": colour_statistics(styled, self.styles.colours[chosen]),
             "structure": structure(styled, clean),
             "steady": ((moved(styled, flow) - after).square() * inside).mean(),

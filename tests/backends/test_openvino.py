@@ -121,6 +121,20 @@ def test_an_operator_that_openvino_does_not_know_is_named(tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_outputs_keep_their_names_where_openvino_reorders_operators(tmp_path):
+    """It moves a Sigmoid before a DepthToSpace, whose output then answers to both names."""
+    ports = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 4, 2, 2]),
+        helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 1, 4, 4]),
+    ]
+    nodes = [helper.make_node("DepthToSpace", ["x"], ["a"], blocksize=2), helper.make_node("Sigmoid", ["a"], ["y"])]
+    graph = helper.make_graph(nodes, "shuffle", ports[:1], ports[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "shuffle.onnx")
+    session = OpenVINOBackend().load(tmp_path / "shuffle.onnx", {"x": (1, 4, 2, 2)}, "f32")
+    assert session.run({"x": np.zeros((1, 4, 2, 2), np.float32)}).keys() == {"y"}
+    session.close()
+
+
 def test_auto_says_what_it_chose_and_why(no_gpu):
     backend, why = backends.choose("auto")
     assert backend.name == "openvino" and why == "OpenVINO on the CPU, because no NVIDIA driver here"

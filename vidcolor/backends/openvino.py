@@ -60,8 +60,9 @@ class OpenVINOBackend:
             core = shared_core()
             model = core.read_model(data)
             batched = _set_shapes(model, shapes)
+            outputs = [port.any_name for port in model.outputs]  # a compiled model may have given them further names
             compiled = core.compile_model(model, self.device, self._settings(core, precision))
-            return OpenVINOSession(compiled, {name: tuple(shape) for name, shape in shapes.items()}, batched)
+            return OpenVINOSession(compiled, outputs, {name: tuple(shape) for name, shape in shapes.items()}, batched)
         except (RuntimeError, ValueError, TypeError) as error:
             raise DeviceError(f"{network}: OpenVINO cannot load this network on {self.device}: {_reason(error)}") from error
 
@@ -93,12 +94,14 @@ def shared_core() -> openvino.Core:
 class OpenVINOSession:
     """One compiled network. One run at a time; others wait."""
 
-    def __init__(self, compiled: openvino.CompiledModel, largest: dict[str, tuple[int, ...]], batched: Collection[str]) -> None:
-        """`largest` shape of each input; `batched` names the inputs whose batch may be smaller."""
+    def __init__(
+        self, compiled: openvino.CompiledModel, outputs: list[str], largest: dict[str, tuple[int, ...]], batched: Collection[str]
+    ) -> None:
+        """`outputs` by name, in their order; `largest` shape of each input; `batched` names the inputs whose batch may be smaller."""
         self.precision: str = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         self._lock = threading.Lock()
         self._largest, self._batched = largest, batched
-        self._outputs = [port.any_name for port in compiled.outputs]
+        self._outputs = outputs
         self._request: openvino.InferRequest | None = compiled.create_infer_request()
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[np.float32]]:
@@ -113,7 +116,7 @@ class OpenVINOSession:
                 for name, array in inputs.items():
                     self._request.set_tensor(name, openvino.Tensor(array))
                 self._request.infer()
-                return {name: self._request.get_tensor(name).data.copy() for name in self._outputs}
+                return {name: self._request.get_output_tensor(index).data.copy() for index, name in enumerate(self._outputs)}
             except RuntimeError as error:
                 raise DeviceError(f"OpenVINO failed to run the network: {_reason(error)}") from error
 
