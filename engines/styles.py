@@ -16,8 +16,9 @@ from typing import Any
 
 import torch
 
+from training.data import Picture
 from training.style import CODE, StyleEncoder
-from training.style_data import Picture, crops, read_pictures
+from training.style_data import crops, read_pictures
 
 NAMED = {
     "starry-night": "starry_night", "great-wave": "great_wave", "scream": "the_scream", "kiss": "the_kiss_klimt",

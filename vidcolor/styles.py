@@ -171,6 +171,8 @@ def unknown(name: str, known: Mapping[str, Style]) -> UsageError:
         return UsageError(f"--style {name}: no such picture")
     near = difflib.get_close_matches(name.lower(), known, 3, 0.5)
     offer = f"did you mean {' or '.join(near)}?" if near else "vidcolor styles lists them all"
+    if not known:
+        offer = "this version of vidcolor comes without styles, their networks are still in training"
     return UsageError(f"--style {name}: no such style; {offer}")
 
 

@@ -280,6 +280,23 @@ def test_a_style_picture_that_cannot_be_used_is_4(program: Path, run: Any) -> No
         assert said in one_line(heard)
 
 
+def test_without_style_networks_the_reason_is_said(
+    program: Path, run: Any, installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(installed, bare)
+    shutil.rmtree(bare / "styles")
+    for name in ("stylize", "style-encoder"):
+        (bare / f"{name}.json").unlink()
+    monkeypatch.setattr(networks, "PLACES", (bare,))
+    film(program / "film.mp4")
+    cv2.imwrite("a.png", np.zeros((64, 64, 3), np.uint8))
+    for style, wanted, said in (("anime", 2, "comes without styles"), ("a.png", 6, "does not come with this version")):
+        status, _, heard = run("film.mp4", "-o", "out.mp4", "--style", style)
+        assert status == wanted
+        assert said in one_line(heard)
+
+
 def test_hdr_is_refused_with_the_reason(program: Path, run: Any) -> None:
     film(program / "film.mkv", pix_fmt="yuv420p10le", codec="libx265", primaries=9, transfer=16, matrix=9)
     status, _, said = run("film.mkv", "-o", "out.mkv", "--style", "warm")

@@ -11,7 +11,7 @@ from vidcolor.errors import DeviceError, InputError, UsageError
 from vidcolor.job.report import Job, StyleChoice
 from vidcolor.media.pictures import read_picture
 from vidcolor.media.probe import Film
-from vidcolor.networks import Network, find
+from vidcolor.networks import Network, available, find
 from vidcolor.planes import Box, shrink_color, to_rgb_units, work_size
 from vidcolor.styles import Style, catalogue, check_name, mix, parse_mix, save, unknown
 
@@ -98,9 +98,16 @@ def code_of(word: str, device: str) -> tuple[tuple[float, ...], str]:
     return mix([(style.code, share) for style, share in styles]), styles[0][0].network
 
 
+def style_encoder() -> Network:
+    """The network that gives a picture's code. Raises DeviceError where it is not installed."""
+    if all(network.name != ENCODER for network in available()):
+        raise DeviceError(f"{ENCODER}: this network does not come with this version of vidcolor yet, so a picture cannot be a style")
+    return find(ENCODER, "encode-style")
+
+
 def check_encoder(style: Style) -> None:
     """Raise DeviceError for a code that another style encoder made: it would mean another style here."""
-    if style.encoder and not find(ENCODER, "encode-style").card.sha256.startswith(style.encoder):
+    if style.encoder and not style_encoder().card.sha256.startswith(style.encoder):
         raise DeviceError(f"style {style.name} was added under another version of vidcolor; add it again: vidcolor styles add PICTURE")
 
 
@@ -114,11 +121,11 @@ def picture_style(name: str, known: dict[str, Style], device: str) -> Style:
 
 def encode(path: Path, name: str, device: str = "auto") -> Style:
     """The style of a picture under a name. Raises InputError where it cannot be read or is tiny, DeviceError without the encoder."""
+    network = style_encoder()
     planes, extras = read_picture(path)
     layout = planes.layout
     if min(layout.width, layout.height) < SMALLEST:
         raise InputError(f"{path}: is {layout.width}x{layout.height} pixels; a style picture needs at least {SMALLEST} each way")
-    network = find(ENCODER, "encode-style")
     turns = extras.rotation // 90
     shown = Box(0, 0, *((layout.height, layout.width) if turns % 2 else (layout.width, layout.height)))
     size = work_size(shown, network.card.work_size, network.card.multiple)
