@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 
 from benchmarks import metrics
-from benchmarks.generators import Checkpoint, Point, Shipped, Source, ask, paint
+from benchmarks.generators import Checkpoint, Point, Shipped, Source, ask, default_point, paint
 from benchmarks.metrics import Picture
 from benchmarks.quality import DATA
 from vidcolor.stages.colorize import amplify
@@ -175,7 +175,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--a", default="colorize-fast", help="a shipped network, a checkpoint (.pt) or a folder of pictures")
     parser.add_argument("--b", help="the other side")
-    parser.add_argument("--point", default="0.6:0.25:1.2", help="T:tilt or T:tilt:gain of networks")
+    parser.add_argument("--point", help="T:tilt or T:tilt:gain of networks; without it the default of each one's dial")
     parser.add_argument("--point-b", help="of side B, where it differs")
     parser.add_argument("--label-a", help="its name in the result")
     parser.add_argument("--label-b", help="its name in the result")
@@ -192,7 +192,8 @@ def main() -> None:
         parser.error("--b is needed: what --a is compared with")
     names, photos = common(args.a, args.b, args.photos)
     order = shuffle(names, args.pairs, args.seed)
-    points = [Point.parse(text) for text in (args.point, args.point_b or args.point)]
+    asked = zip((args.a, args.b), (args.point, args.point_b or args.point), strict=True)
+    points = [Point.parse(text) if text else default_point(words) for words, text in asked]
     chosen = [name for name, _ in order]
     shown = [side(words, chosen, photos, point) for words, point in zip((args.a, args.b), points, strict=True)]
     pairs = [Pair(name, a, b, left) for (name, left), a, b in zip(order, *shown, strict=True)]

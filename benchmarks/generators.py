@@ -32,6 +32,12 @@ class Point(NamedTuple):
         return ":".join(f"{number:g}" for number in (self if self.gain != 1 else self[:2]))
 
 
+def default_point(name: str) -> Point:
+    """Where the dial of a shipped network stands by itself; a checkpoint has no dial yet and takes that of colorize-fast."""
+    dials = {network.name: network.card.dial for network in networks.available()}
+    return Point(*dials.get(name, dials["colorize-fast"])[1])
+
+
 class Source(Protocol):
     """Where sessions of one network come from."""
 

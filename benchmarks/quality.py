@@ -1,7 +1,7 @@
 """Quality of a colour network: its curve over the dial on photos, its steadiness on clips, and sheets to look at.
 
     python -m benchmarks.quality photos --checkpoint last.pt --points 1:1,1:0,0.6:1 --subset prototype --limit 120 --out photos.json
-    python -m benchmarks.quality clips --network colorize-fast --point 0.6:0.5:1.2 --steady off,causal --sheets sheets --out clips.json
+    python -m benchmarks.quality clips --network colorize-fast --steady off,causal --sheets sheets --out clips.json
 
 Photos need the training extra (the judge is a PyTorch network); clips do so only with --checkpoint.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import results
-from benchmarks.generators import Checkpoint, Mirrored, Point, Shipped, Source
+from benchmarks.generators import Checkpoint, Mirrored, Point, Shipped, Source, default_point
 
 POINTS = "1:1,1:0,0.6:1,0.6:0.5,0.6:0"
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -50,7 +50,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     photos.add_argument("--film", action="store_true", help="show the network the photos as film would have left them, grain and all")
     clips = kinds.add_parser("clips", help="steadiness, beside the truth's")
     clips.add_argument("--clips", type=Path, default=DATA / "clips", help="a folder of clips, or one clip")
-    clips.add_argument("--point", default="0.6:0.5:1.2", help="T:tilt or T:tilt:gain")
+    clips.add_argument("--point", help="T:tilt or T:tilt:gain; without it the default of the network's dial")
     clips.add_argument("--steady", default="off,causal", help="off, causal, or both joined by a comma")
     clips.add_argument("--only", default="", help="clips whose name begins so, for example col_ or bw_")
     for kind, things in ((photos, "photos"), (clips, "frames of each clip")):
@@ -97,7 +97,8 @@ def run_clips(args: argparse.Namespace) -> dict[str, Any]:
     )
     if not found:
         raise SystemExit(f"{args.clips}: no clip whose name begins with {args.only or 'bw_ or col_'}")
-    return clips.measure(found, load_source(args), Point.parse(args.point), args.steady.split(","), args.limit, args.sheets)
+    point = Point.parse(args.point) if args.point else default_point("" if args.checkpoint else args.network)
+    return clips.measure(found, load_source(args), point, args.steady.split(","), args.limit, args.sheets)
 
 
 def photo_table(result: dict[str, Any]) -> str:

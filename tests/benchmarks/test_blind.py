@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 
 from benchmarks import blind
+from benchmarks.generators import default_point
+from vidcolor import networks
 
 ROOT = Path(__file__).parents[2]
 STUB = """
@@ -175,3 +177,10 @@ def test_a_person_at_the_page_gets_what_they_chose() -> None:
     assert json.loads(told["kept"][0])[1] == "same"
     assert told["wilson"] == pytest.approx(blind.wilson(8, 10))
     assert "4 × alpha" in blind.tally([told["saved"]])
+
+
+def test_networks_are_compared_where_their_own_dials_stand() -> None:
+    for network in networks.available():
+        if network.card.task == "colorize":
+            assert tuple(default_point(network.name)) == tuple(network.card.dial[1])
+    assert default_point("run/last.pt") == default_point("colorize-fast"), "a checkpoint has no dial of its own yet"
