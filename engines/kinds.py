@@ -20,44 +20,27 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Kind:
-    """`part`: where a checkpoint keeps the weights; `build`: the network in eval mode; `picture`: inputs of a shape (N, H, W), by name
-    and in the order of `inputs`; `shapes`: what the file is compared with torch at."""
+    """`part`: where a checkpoint keeps the weights; `picture`: inputs of a shape (N, H, W), by name and in the order of `inputs`;
+    `shapes`: what the file is compared with torch at; `plain`: the network without weights; `wrap`: what is exported around it."""
 
     task: str
     part: str
     inputs: Ports
     outputs: Ports
     work_size: int
-    build: Callable[[State], nn.Module]
     picture: Callable[[Shape, int], Values]
     shapes: tuple[Shape, ...]
     plain: Callable[[], nn.Module]
     limit_bytes: int = 10_000_000
     multiple: int = 32
+    wrap: Callable[[nn.Module], nn.Module] | None = None
 
-
-def complete(network: nn.Module, state: State) -> None:
-    """Load a state that may lack the counters of batch norms."""
-    counters = {name: value for name, value in network.state_dict().items() if name.endswith("num_batches_tracked")}
-    network.load_state_dict(counters | dict(state))
-
-
-def generator(state: State) -> nn.Module:
-    network = Generator()
-    complete(network, state)
-    return Runtime(network).eval()
-
-
-def style_network(state: State) -> nn.Module:
-    network = StyleNetwork()
-    complete(network, state)
-    return network.eval()
-
-
-def style_encoder(state: State) -> nn.Module:
-    network = StyleEncoder()
-    complete(network, state)
-    return network.eval()
+    def build(self, state: State) -> nn.Module:
+        """The network of a state that may lack the counters of batch norms, in eval mode."""
+        network = self.plain()
+        counters = {name: value for name, value in network.state_dict().items() if name.endswith("num_batches_tracked")}
+        network.load_state_dict(counters | dict(state))
+        return (self.wrap(network) if self.wrap else network).eval()
 
 
 def grey_picture(shape: Shape, seed: int) -> Values:
@@ -110,17 +93,17 @@ KINDS = {
             "colorize", "ema",
             {"luma": ["N", 1, "H", "W"], "hints": ["N", 3, "H", "W"], "temperature": [1], "tilt": [1]},
             {"chroma": ["N", 2, "H/4", "W/4"], "confidence": ["N", 1, "H/4", "W/4"]},
-            256, generator, grey_picture, ((1, 32, 32), (2, 64, 96), (3, 96, 64), (1, 256, 448)), Generator,
+            256, grey_picture, ((1, 32, 32), (2, 64, 96), (3, 96, 64), (1, 256, 448)), Generator, wrap=Runtime,
         ),
         Kind(
             "stylize", "network",
             {"picture": PICTURE, "code": ["N", CODE], "stats": STATISTICS, "stats_weight": [1]},
             {"styled": PICTURE, "measured": STATISTICS},
-            480, style_network, picture_and_code, ((1, 32, 32), (2, 64, 96), (3, 96, 64), (1, 192, 320)), StyleNetwork, 5_000_000,
+            480, picture_and_code, ((1, 32, 32), (2, 64, 96), (3, 96, 64), (1, 192, 320)), StyleNetwork, 5_000_000,
         ),
         Kind(
             "encode-style", "encoder", {"picture": PICTURE}, {"code": ["N", CODE]},
-            256, style_encoder, colour_picture, ((1, 64, 64), (2, 64, 96), (1, 256, 320)), StyleEncoder, 5_000_000,
+            256, colour_picture, ((1, 64, 64), (2, 64, 96), (1, 256, 320)), StyleEncoder, 5_000_000,
         ),
     )
 }  # fmt: skip

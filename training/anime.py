@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from training.loop import Loop, common_options
 from training.losses import adversarial, hinge
 from training.style import CODE, StyleNetwork
 from training.style_data import Pairs, read_pictures, resized
-from training.style_losses import moved
+from training.style_losses import moved, slopes
 
 WEIGHTS = {"flat": 10.0, "edges": 12.0, "steady": 40.0, "adv": 0.1}
 FORBIDDEN = "non-commercial"
@@ -106,12 +106,6 @@ def cartoon_crops(cartoons: Sequence[Picture], side: int, count: int, rng: np.ra
     return both[0], both[1]
 
 
-def slopes(picture: Tensor) -> Iterator[Tensor]:
-    """Differences of neighbours, across and down."""
-    yield picture[..., 1:] - picture[..., :-1]
-    yield picture[..., 1:, :] - picture[..., :-1, :]
-
-
 class Run(Loop):
     def __init__(self, args: argparse.Namespace) -> None:
         super().__init__(args)
@@ -147,11 +141,6 @@ class Run(Loop):
         styled, measured = self.network(picture, torch.zeros(len(picture), CODE), held, torch.full((1,), float(stats is not None)))
         return styled.float(), measured.detach().float()
 
-    def look(self, rgb: Tensor) -> list[Tensor]:
-        features = self.critic.features
-        seen: list[Tensor] = features(features.stem((rgb.contiguous(memory_format=torch.channels_last) - 0.498) / 0.502))
-        return seen
-
     def step(self) -> dict[str, Tensor]:
         first, second, flow, inside, _, wanted = (x.to(memory_format=torch.channels_last) for x in next(self.batches))
         judged = self.seen["step"] >= self.args.warm_up
@@ -166,7 +155,7 @@ class Run(Loop):
         }
         if judged:
             with torch.autocast("cpu", torch.bfloat16):
-                seen = self.look(styled)
+                seen = self.critic.see(styled)
                 self.critic.heads.requires_grad_(False)
                 losses["adv"] = adversarial(self.critic.judge(seen))
                 self.critic.heads.requires_grad_(True)
@@ -178,7 +167,7 @@ class Run(Loop):
         real, smoothed = cartoon_crops(self.cartoons, self.args.crop, self.args.batch, self.random)
         with torch.autocast("cpu", torch.bfloat16):
             with torch.no_grad():
-                true, blurred = self.look(real), self.look(smoothed)
+                true, blurred = self.critic.see(real), self.critic.see(smoothed)
             scores = self.critic.judge(true)
             loss = (
                 hinge(scores, self.critic.judge(seen))

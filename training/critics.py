@@ -57,8 +57,12 @@ class Projected(Critic):
         self.features.eval().requires_grad_(False)
         self.heads = nn.ModuleList(Head(width) for width in self.features.widths)
 
+    def see(self, rgb: Tensor) -> list[Tensor]:
+        """Lite0's maps of RGB (N, 3, H, W) in [0, 1]."""
+        return cast(list[Tensor], self.features(self.features.stem((rgb - 0.498) / 0.502)))
+
     def look(self, luma: Tensor, chroma: Tensor) -> list[Tensor]:
-        return cast(list[Tensor], self.features(self.features.stem((to_rgb(luma, chroma) - 0.498) / 0.502)))
+        return self.see(to_rgb(luma, chroma))
 
     def judge(self, seen: list[Tensor]) -> list[Tensor]:
         return [head(x) for head, x in zip(self.heads, seen, strict=True)]

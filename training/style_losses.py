@@ -78,6 +78,12 @@ def moved(picture: Tensor, flow: Tensor) -> Tensor:
     return F.grid_sample(picture, places, mode="bilinear", padding_mode="border", align_corners=True)
 
 
+def slopes(picture: Tensor) -> tuple[Tensor, Tensor]:
+    """Differences of neighbours, across and down."""
+    return picture[..., 1:] - picture[..., :-1], picture[..., 1:, :] - picture[..., :-1, :]
+
+
 def total_variation(rgb: Tensor) -> Tensor:
     """Mean absolute difference of neighbours."""
-    return (rgb[..., 1:] - rgb[..., :-1]).abs().mean() + (rgb[..., 1:, :] - rgb[..., :-1, :]).abs().mean()
+    across, down = slopes(rgb)
+    return across.abs().mean() + down.abs().mean()
