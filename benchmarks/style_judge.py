@@ -22,8 +22,7 @@ Grams = list[Tensor]
 
 
 class GramJudge:
-    """VGG16. With `average` pooling it is what the style network learned from; with max pooling, which it was itself trained with,
-    a judge that nothing was trained against, though of the same weights."""
+    """VGG16. With max pooling, which it was itself trained with, it is what the style network learns from; `average` is another look."""
 
     def __init__(self, average: bool = False) -> None:
         """Raises FileNotFoundError where VGG16's weights are missing."""

@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from engines.check import parse_size, shapes_for
+from engines.check import parse_size
 from vidcolor import networks
 from vidcolor.backends.tensorrt.api import RTX_TARGETS
 from vidcolor.backends.tensorrt.build import Request, build_in_child
@@ -44,7 +44,7 @@ def main() -> None:
         for target in args.target or RTX_TARGETS:
             try:
                 network = networks.find(name)
-                engine, line = build(network, target, shapes_for(network, args.batch, *args.size), args.precision)
+                engine, line = build(network, target, network.shapes(args.batch, *args.size), args.precision)
             except DeviceError as error:
                 failed, line = True, f"failed: {error}"
             else:

@@ -86,7 +86,7 @@ def check(network: networks.Network, backend: Backend, precision: Precision, siz
         worst, allowed = difference(session.run(inputs), wanted), network.card.tolerance[precision]
     finally:
         session.close()
-    shapes = shapes_for(network, 1, *size)
+    shapes = network.shapes(1, *size)
     timed = backend.load(network.path, shapes, precision)
     try:
         milliseconds = time_run(timed, shapes)
@@ -96,17 +96,11 @@ def check(network: networks.Network, backend: Backend, precision: Precision, siz
     return worst <= allowed, f"{verdict}      {worst:8.1e} {allowed:8.1e} {seconds:8.2f} {milliseconds:8.1f}"
 
 
-def shapes_for(network: networks.Network, batch: int, height: int, width: int) -> dict[str, tuple[int, ...]]:
-    """Shapes of the card's inputs, its names N, H and W replaced."""
-    sizes = {"N": batch, "H": height, "W": width}
-    return {name: tuple(size if isinstance(size, int) else sizes[size] for size in port) for name, port in network.card.inputs.items()}
-
-
 def check_everywhere(name: str, size: tuple[int, int]) -> bool:
     """Print the rows of one network; False where one is wrong."""
     try:
         network = networks.find(name)
-        macs = count_macs(network.path, shapes_for(network, 1, *size))
+        macs = count_macs(network.path, network.shapes(1, *size))
     except DeviceError as error:
         print(f"{name:<16} WRONG: {error}")
         return False

@@ -75,6 +75,11 @@ class Network:
         """The golden sample: a .npz with inputs and f32 outputs by name."""
         return self.path.with_suffix(".npz")
 
+    def shapes(self, batch: int, height: int, width: int) -> dict[str, tuple[int, ...]]:
+        """Shapes of the card's inputs, its names N, H and W replaced."""
+        sizes = {"N": batch, "H": height, "W": width}
+        return {name: tuple(size if isinstance(size, int) else sizes[size] for size in port) for name, port in self.card.inputs.items()}
+
 
 def available() -> list[Network]:
     """The shipped networks by name, their files not yet verified. Raises DeviceError for a card that cannot be read."""

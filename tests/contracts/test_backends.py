@@ -82,11 +82,6 @@ def assert_close(got, wanted, tolerance: float) -> None:
         np.testing.assert_allclose(got[name], wanted[name], rtol=0, atol=tolerance, err_msg=name)
 
 
-def shapes_for(network: networks.Network, batch: int, height: int, width: int) -> dict[str, tuple[int, ...]]:
-    sizes = {"N": batch, "H": height, "W": width}
-    return {name: tuple(sizes.get(size, size) for size in port) for name, port in network.card.inputs.items()}
-
-
 def test_shipped_network_gives_its_golden_answer(backend, shipped):
     golden = dict(np.load(shipped.golden))
     inputs = {name: golden[name] for name in shipped.card.inputs}
@@ -107,7 +102,7 @@ def test_f32_is_f32_and_keeps_the_f32_tolerance(backend, shipped):
 
 @pytest.mark.parametrize("sides", [(1, 1), (1, 4), (4, 1), (3, 2), (8, 14)], ids=str)
 def test_every_size_that_the_card_allows_is_right_in_every_batch(backend, shipped, sides):
-    shapes = shapes_for(shipped, 3, *(shipped.card.multiple * side for side in sides))
+    shapes = shipped.shapes(3, *(shipped.card.multiple * side for side in sides))
     session = backend.load(shipped.path, shapes, "f32")
     for batch in (3, 1, 2):
         inputs = values(shapes, batch, seed=batch)

@@ -144,9 +144,3 @@ def add_style(path: Path, name: str = "", device: str = "auto", overwrite: bool 
     name = name or path.stem
     check_name(name, overwrite)
     return name, save(encode(path, name, device), overwrite)
-
-
-def style_shapes(network: Network, height: int, width: int) -> dict[str, tuple[int, ...]]:
-    """Input shapes of a style network for one picture (height, width)."""
-    sizes = {"N": 1, "H": height, "W": width}
-    return {name: tuple(size if isinstance(size, int) else sizes[size] for size in port) for name, port in network.card.inputs.items()}

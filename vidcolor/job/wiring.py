@@ -17,7 +17,6 @@ from vidcolor.backends.base import Session
 from vidcolor.errors import OutputError
 from vidcolor.frames import Frame, Work
 from vidcolor.job.report import Job, Plan
-from vidcolor.job.styling import style_shapes
 from vidcolor.media.probe import Film
 from vidcolor.media.reader import Reader
 from vidcolor.media.writer import sync_folder
@@ -79,24 +78,20 @@ def load_session(plan: Plan) -> Session:
     """The planned network on the planned device, for this film's work size."""
     backend, _ = choose(plan.job.device)
     batch = 1 if plan.film.still else plan.job.batch
-    return backend.load(plan.network.path, session_shapes(batch, *view_of(plan.film, plan.box, plan.network).size))
+    return backend.load(plan.network.path, plan.network.shapes(batch, *view_of(plan.film, plan.box, plan.network).size))
 
 
 def load_style_session(plan: Plan) -> Session:
     """The planned style network on the planned device, for one picture at this film's style size."""
     assert plan.style is not None
     backend, _ = choose(plan.job.device)
-    return backend.load(plan.style.network.path, style_shapes(plan.style.network, *style_size(plan)))
+    return backend.load(plan.style.network.path, plan.style.network.shapes(1, *style_size(plan)))
 
 
 def style_size(plan: Plan) -> tuple[int, int]:
     """(height, width) at which the style network looks at the film."""
     assert plan.style is not None
     return shown_size(plan.film, plan.box, plan.style.side, plan.style.network.card.multiple)
-
-
-def session_shapes(batch: int, height: int, width: int) -> dict[str, tuple[int, ...]]:
-    return {"luma": (batch, 1, height, width), "hints": (batch, 3, height, width), "temperature": (1,), "tilt": (1,)}
 
 
 def dial(network: Network, vividness: float) -> Setting:
