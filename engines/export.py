@@ -24,7 +24,7 @@ from onnx import numpy_helper
 from torch import Tensor
 
 from engines.graph import HALF_FROM, answer, check_parity, halve, to_onnx, tolerances
-from engines.kinds import KINDS
+from engines.kinds import KINDS, Kind, kind_of
 
 
 def read_state(path: Path, part: str = "ema") -> dict[str, Tensor]:
@@ -47,7 +47,7 @@ def rounded(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def export(source: Path, about: dict[str, Any], out: Path) -> Path:
     """Write NAME.onnx, NAME.json and NAME.npz into `out`; returns the path of the ONNX file. Raises where a check fails."""
-    kind = KINDS[about["task"]]
+    kind = kind_of(about)
     network = kind.build(rounded(read_state(source, kind.part)))
     model = to_onnx(network, kind)
     halve(model)
@@ -70,10 +70,10 @@ def export(source: Path, about: dict[str, Any], out: Path) -> Path:
     return path
 
 
-def to_state_dict(path: Path, task: str = "colorize") -> dict[str, Tensor]:
+def to_state_dict(path: Path, kind: Kind = KINDS["colorize"]) -> dict[str, Tensor]:
     """The state dict of the network that `path` was exported from, f32; the counters of batch norms start at 0."""
     state = {}
-    expected = KINDS[task].plain().state_dict()
+    expected = kind.plain().state_dict()
     for tensor in onnx.load(path).graph.initializer:
         if tensor.name in expected:
             state[tensor.name] = torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
@@ -95,8 +95,8 @@ def main() -> None:
     if args.to_state_dict:
         if args.target is None:
             parser.error("--to-state-dict needs a file to write to")
-        task = json.loads(args.source.with_suffix(".json").read_text(encoding="utf-8"))["task"]
-        torch.save(to_state_dict(args.source, task), args.target)
+        card = json.loads(args.source.with_suffix(".json").read_text(encoding="utf-8"))
+        torch.save(to_state_dict(args.source, kind_of(card)), args.target)
     elif args.card is None or args.target is not None:
         parser.error("an export needs --card and no second file")
     else:

@@ -65,7 +65,7 @@ def tidy(model: onnx.ModelProto, kind: Kind) -> onnx.ModelProto:
 
     inputs = [port(name, shape) for name, shape in kind.inputs.items()]
     outputs = [port(name, shape) for name, shape in kind.outputs.items()]
-    plain = helper.make_graph(kept, kind.task, inputs, outputs, list(weights.values()))
+    plain = helper.make_graph(kept, kind.name, inputs, outputs, list(weights.values()))
     return helper.make_model(plain, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9, producer_name="vidcolor")
 
 

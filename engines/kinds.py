@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.network import Generator, Runtime
-from training.style import CODE, StyleEncoder, StyleNetwork
+from training.style import CODE, AnimeNetwork, StyleEncoder, StyleNetwork
 
 Values = dict[str, NDArray[np.float32]]
 State = Mapping[str, Tensor]
@@ -23,7 +24,7 @@ class Kind:
     """`part`: where a checkpoint keeps the weights; `picture`: inputs of a shape (N, H, W), by name and in the order of `inputs`;
     `shapes`: what the file is compared with torch at; `plain`: the network without weights; `wrap`: what is exported around it."""
 
-    task: str
+    name: str
     part: str
     inputs: Ports
     outputs: Ports
@@ -87,7 +88,7 @@ def picture_and_code(shape: Shape, seed: int) -> Values:
 PICTURE: list[str | int] = ["N", 3, "H", "W"]
 STATISTICS: list[str | int] = ["N", StyleNetwork().statistics]
 KINDS = {
-    kind.task: kind
+    kind.name: kind
     for kind in (
         Kind(
             "colorize", "ema",
@@ -102,8 +103,18 @@ KINDS = {
             480, picture_and_code, ((1, 32, 32), (2, 64, 96), (3, 96, 64), (1, 192, 320)), StyleNetwork, 5_000_000,
         ),
         Kind(
+            "stylize-anime", "network", {"picture": PICTURE}, {"styled": PICTURE},
+            480, colour_picture, ((1, 32, 32), (2, 64, 96), (3, 96, 64), (1, 192, 320)), AnimeNetwork, 5_000_000,
+        ),
+        Kind(
             "encode-style", "encoder", {"picture": PICTURE}, {"code": ["N", CODE]},
             256, colour_picture, ((1, 64, 64), (2, 64, 96), (1, 256, 320)), StyleEncoder, 5_000_000,
         ),
     )
 }  # fmt: skip
+
+
+def kind_of(card: Mapping[str, Any]) -> Kind:
+    """The kind of a card's network: its own, where the name has one, else that of its task."""
+    found: Kind | None = KINDS.get(card["name"])
+    return found or KINDS[card["task"]]

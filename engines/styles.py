@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from training.data import Picture
-from training.style import CODE, StyleEncoder
+from training.style import StyleEncoder
 from training.style_data import crops, read_pictures
 
 NAMED = {
@@ -38,9 +38,9 @@ UNLISTED = {
     }
 }  # fmt: skip
 """What the lists do not say of a picture."""
-ANIME = {
+ANIME: dict[str, Any] = {
     "name": "anime", "title": "Anime", "painter": "", "date": "", "network": "stylize-anime", "source": "trained; no single picture",
-    "licence": "MIT; what it was trained on is in the network's card",
+    "licence": "MIT; what it was trained on is in the network's card", "code": [],
 }  # fmt: skip
 
 
@@ -62,9 +62,7 @@ def code_of(encoder: StyleEncoder, picture: Picture) -> list[float]:
 
 
 def write(out: Path, style: dict[str, Any]) -> None:
-    """One style. Raises ValueError for a code of another length."""
-    if len(style["code"]) != CODE:
-        raise ValueError(f"{style['name']}: a code of {len(style['code'])} numbers, not {CODE}")
+    """One style."""
     (out / f"{style['name']}.json").write_text(json.dumps(style, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
@@ -83,7 +81,7 @@ def main() -> None:
         name: picture for place in args.pictures.split(":") for name, picture in read_pictures(Path(place)) if name in NAMED.values()
     }
     args.out.mkdir(parents=True, exist_ok=True)
-    write(args.out, ANIME | {"code": [0.0] * CODE})
+    write(args.out, ANIME)
     for name, stem in NAMED.items():
         fitted = args.fitted / f"{name}.pt" if args.fitted else None
         if fitted and fitted.exists():

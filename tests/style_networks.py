@@ -65,6 +65,12 @@ def encoder() -> onnx.ModelProto:
     return model(nodes, {"flat": np.array([1, CODE], np.int64)}, {"picture": [1, 3, "H", "W"]}, {"code": [1, CODE]})
 
 
+def drawing() -> onnx.ModelProto:
+    """A network of one style: darker, no code, no statistics."""
+    nodes = [("Mul", ["picture", "half"], "styled", {})]
+    return model(nodes, {"half": np.float32(0.5)}, {"picture": ["N", 3, "H", "W"]}, {"styled": ["N", 3, "H", "W"]})
+
+
 def model(nodes, constants, inputs, outputs) -> onnx.ModelProto:
     graph = helper.make_graph(
         [helper.make_node(kind, takes, gives if isinstance(gives, list) else [gives], **rest) for kind, takes, gives, rest in nodes],
@@ -101,6 +107,7 @@ def install(folder: Path) -> Path:
     for path in shipped.glob("colorize-*"):
         shutil.copy(path, folder)
     write(folder, "stylize", "stylize", stylize(), 480)
+    write(folder, "drawing", "stylize", drawing(), 480)
     write(folder, "style-encoder", "encode-style", encoder(), 256)
     (folder / "styles").mkdir()
     for name, code in CODES.items():

@@ -67,7 +67,7 @@ def test_every_field_of_a_style_is_needed_and_named_when_missing(shipped: Path, 
     [
         {"title": 3},
         {"name": "other"},
-        {"code": []},
+        {"code": None},
         {"code": "1"},
         {"code": [1, "2"]},
         {"code": [True]},

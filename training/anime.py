@@ -5,7 +5,7 @@
 What is wanted of a photo is first said by filters (`abstract`: Winnemoeller et al. 2006 and 2012): the network learns it from pictures
 with grain, so that film stays still, in far less time than the filters take. Then small heads on frozen features that learn to tell its
 pictures from cartoons pull them that way (projected GAN, Sauer et al. 2021); cartoons whose edges were smoothed count as false too
-(CartoonGAN, Chen et al. 2018), which keeps lines clean. The network is that of `training.style` with the code at zero.
+(CartoonGAN, Chen et al. 2018), which keeps lines clean.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from training.critics import Projected
 from training.data import Array, Picture, load_photos
 from training.loop import Loop, common_options
 from training.losses import adversarial, hinge
-from training.style import CODE, StyleNetwork
+from training.style import AnimeNetwork
 from training.style_data import Pairs, read_pictures, resized
 from training.style_losses import moved, slopes
 
@@ -115,16 +115,14 @@ class Run(Loop):
         self.batches = iter(torch.utils.data.DataLoader(pairs, batch_size=args.batch, num_workers=1, prefetch_factor=4))
         self.cartoons = load_cartoons(args.cartoons)
         self.seen |= {"photos": len(photos), "unreadable": bad, "cartoons": len(self.cartoons)}
-        self.network = StyleNetwork()
-        for layer in (self.network.affine, self.network.palette):
-            layer.weight.requires_grad_(False)  # the code is zero: only the bias counts
+        self.network = AnimeNetwork()
         self.critic = Projected(None if args.random_features else args.lite0).to(memory_format=torch.channels_last)
         self.judge = torch.optim.Adam(self.critic.heads.parameters(), 1e-3, betas=(0.0, 0.99))
         if args.start:
             saved = torch.load(args.start, map_location="cpu", weights_only=True)
             self.network.load_state_dict(saved["network"])
         self.network = self.network.to(memory_format=torch.channels_last)
-        self.learned = [p for p in self.network.parameters() if p.requires_grad]
+        self.learned = list(self.network.parameters())
         self.optimiser = torch.optim.Adam(self.learned, args.rate, betas=(0.5, 0.99))
         if self.path.exists():
             saved = torch.load(self.path, map_location="cpu", weights_only=True)
@@ -135,19 +133,17 @@ class Run(Loop):
             self.seen = saved["seen"]
         self.random = np.random.default_rng([args.seed, int(self.seen["step"])])
 
-    def paint(self, picture: Tensor, stats: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The anime of pictures (N, 3, H, W), and their statistics; with `stats`, by those."""
-        held = torch.zeros(len(picture), self.network.statistics) if stats is None else stats
-        styled, measured = self.network(picture, torch.zeros(len(picture), CODE), held, torch.full((1,), float(stats is not None)))
-        return styled.float(), measured.detach().float()
+    def paint(self, picture: Tensor) -> Tensor:
+        """The anime of pictures (N, 3, H, W)."""
+        drawn: Tensor = self.network(picture).float()
+        return drawn
 
     def step(self) -> dict[str, Tensor]:
         first, second, flow, inside, _, wanted = (x.to(memory_format=torch.channels_last) for x in next(self.batches))
         judged = self.seen["step"] >= self.args.warm_up
         with torch.autocast("cpu", torch.bfloat16):
-            styled, stats = self.paint(first)
             some = (len(first) + 1) // 2  # enough for steadiness, and cheaper
-            after, _ = self.paint(second[:some], stats[:some] if self.random.random() < 0.7 else None)
+            styled, after = self.paint(torch.cat([first, second[:some]])).split([len(first), some])
         losses = {
             "flat": (styled - wanted).abs().mean(),
             "edges": torch.stack([(a - b).abs().mean() for a, b in zip(slopes(styled), slopes(wanted), strict=True)]).sum(),
@@ -185,7 +181,7 @@ class Run(Loop):
     def sheet(self) -> Tensor:
         """Photos, what the filters make of them, and what the network makes."""
         _, _, _, _, clean, wanted = (x[:8] for x in next(self.batches))
-        return torch.cat([torch.cat(list(row), 2) for row in (clean, wanted, self.paint(clean)[0])], 1)
+        return torch.cat([torch.cat(list(row), 2) for row in (clean, wanted, self.paint(clean))], 1)
 
 
 def main() -> None:

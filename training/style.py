@@ -9,6 +9,7 @@ hold them over a shot.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +21,8 @@ CODE = 64
 """Numbers in a style code."""
 CONTRAST = 2.5
 """Slope that lets the sigmoid give back a picture about as it was."""
+BRANCH = 0.4
+"""Share of a residual branch where no normalization tames it."""
 SMALLEST = 1e-5
 """Added to the variance of a channel."""
 
@@ -34,16 +37,17 @@ class Convolution(nn.Conv2d):
 class StyleNetwork(nn.Module):
     """Picture and code in, picture out. `widths`: channels at strides 4 and 8; `blocks`: residual blocks at stride 8."""
 
-    def __init__(self, widths: tuple[int, int] = (64, 96), blocks: int = 3, code: int = CODE) -> None:
+    def __init__(self, widths: tuple[int, int] = (48, 96), blocks: int = 3, code: int = CODE) -> None:
         super().__init__()
         near, far = widths
         self.first, self.down = Convolution(48, near), Convolution(near, far, 2)
         self.body = nn.ModuleList(Convolution(far, far) for _ in range(2 * blocks))
-        self.up, self.near, self.last = nn.Conv2d(far, near, 1), Convolution(near, near), Convolution(near, 48)
+        self.up, self.near = nn.Conv2d(far, near, 1), Convolution(near, near)
+        self.last = Convolution(near + 48, 48)  # sees the picture too: fine lines need not pass the normalized layers
         self.channels = [near, far, *[far] * (2 * blocks), near]
         self.affine, self.palette = nn.Linear(code, 2 * sum(self.channels)), nn.Linear(code, 12)
         for layer in (self.affine, self.palette):
-            nn.init.normal_(layer.weight, std=0.02)
+            nn.init.normal_(layer.weight, std=0.05)
             nn.init.zeros_(layer.bias)
         with torch.no_grad():
             self.palette.bias[[0, 4, 8]] = 1  # at first every style is the picture itself
@@ -77,12 +81,25 @@ class StyleNetwork(nn.Module):
             scale = (1 + scale) / deviation
             return x * scale + (shift - mean * scale)
 
-        x = skip = F.relu(norm(self.first(F.pixel_unshuffle(picture * 2 - 1, 4))))
+        flat = F.pixel_unshuffle(picture * 2 - 1, 4)
+        x = skip = F.relu(norm(self.first(flat)))
         x = F.relu(norm(self.down(x)))
         for one, two in zip(self.body[::2], self.body[1::2], strict=True):
             x = x + norm(two(F.relu(norm(one(x)))))
         x = F.relu(norm(self.near(F.interpolate(self.up(x), scale_factor=2.0, mode="nearest") + skip)))
-        return torch.sigmoid(self.coloured(picture, code) + F.pixel_shuffle(self.last(x), 4)), torch.cat(measured, 1)
+        change = F.pixel_shuffle(self.last(torch.cat([x, flat.to(x.dtype)], 1)), 4)
+        return torch.sigmoid(self.coloured(picture, code) + change), torch.cat(measured, 1)
+
+    def bound(self, limit: float = 2.0) -> None:
+        """Scale every filter whose size is above `limit` back to it.
+
+        Behind a normalization a filter's size changes nothing, so it only grows, and the statistics with it, out of half precision.
+        """
+        with torch.no_grad():
+            for layer in (self.first, self.down, *self.body, self.near):
+                weight = cast(Tensor, layer.weight)
+                size = weight.flatten(1).norm(dim=1).clamp_min(1e-8)
+                weight.mul_((limit / size).clamp_max(1)[:, None, None, None])
 
     def coloured(self, picture: Tensor, code: Tensor) -> Tensor:
         """The picture in the style's palette: its RGB times a matrix, and an offset; before the sigmoid. What is fine passes here."""
@@ -90,6 +107,40 @@ class StyleNetwork(nn.Module):
         matrix, offset = palette[:, :9].reshape(-1, 3, 3), palette[:, 9:, None]
         mixed = matrix @ (picture * 2 - 1).flatten(2) + offset
         return CONTRAST * mixed.reshape(picture.shape)
+
+
+class AnimeNetwork(nn.Module):
+    """Picture in, picture out: one style, its own network, and no normalization.
+
+    On 24 crops learned by heart it reached filters' pictures in half the steps of `StyleNetwork`, and nothing has to be held over a shot.
+    """
+
+    def __init__(self, widths: tuple[int, int] = (48, 96), blocks: int = 3) -> None:
+        super().__init__()
+        near, far = widths
+        self.first, self.down = Convolution(48, near), Convolution(near, far, 2)
+        self.body = nn.ModuleList(Convolution(far, far) for _ in range(2 * blocks))
+        self.up, self.near, self.last = nn.Conv2d(far, near, 1), Convolution(near, near), Convolution(near + 48, 48)
+        self.palette = nn.Conv2d(3, 3, 1)
+        for layer in (self.first, self.down, *self.body, self.near):
+            nn.init.kaiming_normal_(cast(Tensor, layer.weight))
+            nn.init.zeros_(cast(Tensor, layer.bias))
+        nn.init.normal_(self.last.weight, std=0.01)
+        nn.init.zeros_(cast(Tensor, self.last.bias))
+        with torch.no_grad():
+            self.palette.weight.copy_(CONTRAST * torch.eye(3)[..., None, None])
+        nn.init.zeros_(cast(Tensor, self.palette.bias))
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """Drawn RGB (N, 3, H, W) in [0, 1] of `picture` (N, 3, H, W), RGB in [0, 1], H and W multiples of 8."""
+        flat = F.pixel_unshuffle(picture * 2 - 1, 4)
+        skip = F.relu(self.first(flat))
+        x = F.relu(self.down(skip))
+        for one, two in zip(self.body[::2], self.body[1::2], strict=True):
+            x = x + BRANCH * two(F.relu(one(x)))
+        x = F.relu(self.near(F.interpolate(self.up(x), scale_factor=2.0, mode="nearest") + skip))
+        change = F.pixel_shuffle(self.last(torch.cat([x, flat.to(x.dtype)], 1)), 4)
+        return torch.sigmoid(self.palette(picture * 2 - 1) + change)
 
 
 class StyleEncoder(nn.Module):
@@ -141,9 +192,9 @@ class StyleEncoder(nn.Module):
         return torch.cat(seen, 1)
 
     def encode(self, seen: Tensor) -> Tensor:
-        """Codes (N, CODE) of what `see` gave."""
+        """Codes (N, CODE) of what `see` gave: of mean 0 and deviation 1 each, so that none is wilder than those trained on."""
         code: Tensor = self.head(((seen - self.centre) / self.spread).clamp(-4, 4))
-        return code
+        return F.layer_norm(code, code.shape[1:])
 
     def forward(self, picture: Tensor) -> Tensor:
         """The code (N, CODE) of RGB pictures (N, 3, H, W) in [0, 1]."""

@@ -130,7 +130,9 @@ class Run(Loop):
             "steady": ((moved(styled[:some], flow[:some]) - after).square() * inside[:some]).mean(),
             "smooth": total_variation(styled),
         }
-        return losses | {"loss": self.descend(losses, {key: getattr(self.args, key) for key in losses})}
+        loss = self.descend(losses, {key: getattr(self.args, key) for key in losses})
+        self.network.bound()
+        return losses | {"loss": loss}
 
     def sheet(self) -> Tensor | None:
         """Four photos, plain and in the first eleven styles."""

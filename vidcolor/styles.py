@@ -29,7 +29,7 @@ TOLERANCE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """A named style: `code` for the network of that name; `title`, `painter`, `date`, `source` and `licence` of the picture behind it.
+    """A named style: `code` for the network of that name, empty where it has one style alone; `title`, `painter`, `date`, `source` and `licence` of the picture behind it.
 
     `encoder` is the start of the sha256 of the style encoder that made the code, empty where it was tuned with the network.
     """
@@ -87,7 +87,7 @@ def _style(raw: Any, stem: str) -> Style:
     if texts["name"] != stem:
         raise ValueError(f"it is called {texts['name']!r}, and its file {stem!r}")
     code = raw["code"]
-    if not isinstance(code, list) or not code or not all(type(value) in (int, float) and math.isfinite(value) for value in code):
+    if not isinstance(code, list) or not all(type(value) in (int, float) and math.isfinite(value) for value in code):
         raise TypeError("'code' is not a list of numbers")
     return Style(**texts, code=tuple(map(float, code)))
 

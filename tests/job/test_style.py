@@ -117,6 +117,18 @@ def test_a_mix_lies_between_its_styles(program: Path, run: Any) -> None:
     assert np.abs(means["warm,cold"] - (means["warm"] + means["cold"]) / 2).max() < 8
 
 
+def test_a_network_of_one_style_needs_no_code(program: Path, run: Any) -> None:
+    own = program.parent / "own"
+    own.mkdir()
+    write_style(own, "drawn", network="drawing", code=[])
+    film(program / "film.mkv", colour=True)
+    assert run("film.mkv", "--style", "drawn", "--codec", "ffv1", "-o", "out.mkv")[0] == 0
+    assert np.abs(frames(Path("out.mkv")).mean() - frames(Path("film.mkv")).mean() / 2) < 3
+    write_style(own, "wrong", network="drawing")
+    status, _, error = run("film.mkv", "--style", "wrong", "-o", "other.mkv")
+    assert status == 6 and "takes 0" in error
+
+
 def test_the_style_changes_at_the_time_asked_for(program: Path, run: Any) -> None:
     film(program / "film.mkv", frames=12)
     words = ["--style-at", "0.4=warm", "--style-at", "0.2=cold", "--codec", "ffv1"]

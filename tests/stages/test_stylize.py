@@ -93,6 +93,22 @@ def test_only_the_picture_inside_the_borders_is_shown_and_upright() -> None:
     assert content[0].min() > 0.4
 
 
+def test_a_network_of_one_style_is_given_the_picture_alone() -> None:
+    class Drawing:
+        precision = "f32"
+
+        def run(self, inputs):
+            assert inputs.keys() == {"picture"}
+            return {"styled": inputs["picture"] * np.float32(0.5)}
+
+        def close(self) -> None:
+            pass
+
+    frames = [grey_frame(np.full((64, 96), 0.5, np.float32))]
+    (frame,) = Stylize(Drawing(), np.zeros(0, np.float32), SIZE, stats=0).run(frames)
+    assert np.abs(frame.work.styled.mean((1, 2)) - [0.25, 0, 0]).max() < 0.01
+
+
 def test_the_answer_is_in_the_units_of_the_content() -> None:
     (styled,) = run(Tint(), [np.full((64, 96), 0.5, np.float32)])
     assert styled.shape == (3, *SIZE)

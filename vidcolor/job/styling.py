@@ -58,7 +58,7 @@ def changes(job: Job, network: Network) -> tuple[tuple[Fraction, tuple[float, ..
 
 def check_code(word: str, code: tuple[float, ...], network: Network) -> None:
     """Raise DeviceError for a code that the network does not take."""
-    wanted = network.card.inputs["code"][-1]
+    wanted = network.numbers("code")
     if len(code) != wanted:
         raise DeviceError(f"--style {word}: its code has {len(code)} numbers, and network {network.name} takes {wanted}")
 

@@ -141,7 +141,7 @@ def stylizer(plan: Plan, session: Session) -> Stylize:
     """The stylize stage with the code and the steadiness of the plan; statistics are held and motion is followed, or neither."""
     assert plan.style is not None
     causal = plan.job.steady == "causal"
-    numbers = int(plan.style.network.card.inputs["stats"][-1])
+    numbers = plan.style.network.numbers("stats")
     code, steady = np.array(plan.style.code, np.float32), StyleSteady() if causal else None
     film = plan.film
     changes = [(ceil((film.start + time) / film.time_base), np.array(later, np.float32)) for time, later in plan.style.changes]

@@ -85,6 +85,7 @@ class Stylize:
     ) -> None:
         """`code` (D,); `size` (height, width) at which the network looks at upright pictures; `stats` numbers in its statistics.
 
+        Without a code (D = 0), or statistics, the network is not given any: it draws one style, or does not normalize.
         Without `hold` every frame is normalized by its own statistics. `changes` are pairs of a pts and the code from there on, in
         order; a change is to statistics and steadiness what a cut is.
         """
@@ -92,7 +93,7 @@ class Stylize:
         self.styled = 0
         self._codes = [np.ascontiguousarray(each[None], np.float32) for each in (code, *(later for _, later in changes))]
         self._times = [pts for pts, _ in changes]
-        self._held, self._hold = Held(stats), hold
+        self._held, self._hold, self._stats = Held(stats), hold, stats
         self._stretch: tuple[int, int] | None = None
 
     def run(self, frames: Iterable[Frame]) -> Iterator[Frame]:
@@ -112,12 +113,13 @@ class Stylize:
             yield frame
 
     def _restyle(self, content: Floats, code: Floats, matrix: str) -> Floats:
+        given = {"picture": to_rgb_units(content, matrix)[None]} | ({"code": code} if code.size else {})
+        if not self._stats:
+            return from_rgb_units(self.session.run(given)["styled"][0], matrix)
         stats, weight = self._held.propose(content[0])
         if not self._hold:
             weight = np.float32(0)
-        answer = self.session.run(
-            {"picture": to_rgb_units(content, matrix)[None], "code": code, "stats": stats, "stats_weight": weight.reshape(1)}
-        )
+        answer = self.session.run(given | {"stats": stats, "stats_weight": weight.reshape(1)})
         self._held.accept(content[0], answer["measured"], weight)
         return from_rgb_units(answer["styled"][0], matrix)
 
