@@ -1,4 +1,4 @@
-"""The kinds of networks there are, by the task on their card: ports, sizes, inputs to compare answers with, how weights become one."""
+"""The kinds of networks there are, by the name or the task on their card: ports, sizes, inputs to compare answers with, how weights become one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.network import Generator, Runtime
-from training.style import CODE, AnimeNetwork, StyleEncoder, StyleNetwork
+from training.style import CODE, STATISTICS, AnimeNetwork, StyleEncoder, StyleNetwork
 
 Values = dict[str, NDArray[np.float32]]
 State = Mapping[str, Tensor]
@@ -77,16 +77,15 @@ def picture_and_code(shape: Shape, seed: int) -> Values:
     """A picture, a code, statistics such as pictures have, half of them held."""
     random = np.random.default_rng(seed)
     count = shape[0]
-    numbers = StyleNetwork().statistics
     return colour_picture(shape, seed) | {
-        "code": random.normal(0, 1, (count, CODE)).astype(np.float32),
-        "stats": random.uniform(0.5, 1.5, (count, numbers)).astype(np.float32),
+        "code": random.normal(0, 0.3, (count, CODE)).astype(np.float32),
+        "stats": random.uniform(0.5, 1.5, (count, STATISTICS)).astype(np.float32),
         "stats_weight": np.full(1, 0.5, np.float32),
     }
 
 
 PICTURE: list[str | int] = ["N", 3, "H", "W"]
-STATISTICS: list[str | int] = ["N", StyleNetwork().statistics]
+NUMBERS: list[str | int] = ["N", STATISTICS]
 KINDS = {
     kind.name: kind
     for kind in (
@@ -98,8 +97,8 @@ KINDS = {
         ),
         Kind(
             "stylize", "network",
-            {"picture": PICTURE, "code": ["N", CODE], "stats": STATISTICS, "stats_weight": [1]},
-            {"styled": PICTURE, "measured": STATISTICS},
+            {"picture": PICTURE, "code": ["N", CODE], "stats": NUMBERS, "stats_weight": [1]},
+            {"styled": PICTURE, "measured": NUMBERS},
             480, picture_and_code, ((1, 32, 32), (2, 64, 96), (3, 96, 64), (1, 192, 320)), StyleNetwork, 5_000_000,
         ),
         Kind(

@@ -1,4 +1,4 @@
-"""Write the catalogue of named styles: a JSON file each, with the code that the encoder of a checkpoint gives their picture.
+"""Write the catalogue of named styles: a JSON file each, with the code that a checkpoint has for their picture.
 
     python -m engines.styles run/s/last.pt --pictures named/:paintings.tar --lists named.tsv --out engines/networks/styles
 
@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from training.data import Picture
 from training.style import StyleEncoder
 from training.style_data import crops, read_pictures
+from training.stylize import OWN
 
 NAMED = {
     "starry-night": "starry_night", "great-wave": "great_wave", "scream": "the_scream", "kiss": "the_kiss_klimt",
@@ -56,14 +58,16 @@ def about(lists: list[Path]) -> dict[str, dict[str, str]]:
 
 
 @torch.no_grad()
-def code_of(encoder: StyleEncoder, picture: Picture) -> list[float]:
-    """The mean code of a picture's crops."""
-    return [round(float(value), 5) for value in encoder(crops(picture)).mean(0)]
+def code_of(encoder: StyleEncoder, picture: Picture, own: Tensor | None) -> list[float]:
+    """The mean code of a picture's crops, and what was learned for this picture beside it."""
+    code = encoder(crops(picture)).mean(0)
+    return [round(float(value), 4) for value in (code if own is None else code + OWN * own)]
 
 
 def write(out: Path, style: dict[str, Any]) -> None:
     """One style."""
-    (out / f"{style['name']}.json").write_text(json.dumps(style, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    lines = [f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in style.items()]  # a code is one line
+    (out / f"{style['name']}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def main() -> None:
@@ -75,7 +79,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("engines/networks/styles"))
     args = parser.parse_args()
     encoder = StyleEncoder().eval()
-    encoder.load_state_dict(torch.load(args.checkpoint, map_location="cpu", weights_only=True)["encoder"])
+    saved = torch.load(args.checkpoint, map_location="cpu", weights_only=True)
+    encoder.load_state_dict(saved["encoder"])
+    learned = dict(zip(saved["names"], saved["own"], strict=True))
     known = about(args.lists)
     pictures = {
         name: picture for place in args.pictures.split(":") for name, picture in read_pictures(Path(place)) if name in NAMED.values()
@@ -87,7 +93,7 @@ def main() -> None:
         if fitted and fitted.exists():
             code = torch.load(fitted, map_location="cpu", weights_only=True)["code"][0].tolist()
         else:
-            code = code_of(encoder, pictures[stem])
+            code = code_of(encoder, pictures[stem], learned.get(stem))
         write(args.out, {"name": name} | known[stem] | {"network": "stylize", "code": code})
     print(f"{args.out}: {len(NAMED) + 1} styles")
 

@@ -1,13 +1,14 @@
 """The style network (design, section 7) and the encoder that gives the code of any picture.
 
 The network looks at a PixelUnshuffled picture and answers a picture of the same size. What makes one style another is the scale and
-shift behind each normalization (conditional instance normalization, Dumoulin et al. 2017) and a matrix of colours, all linear in the
-code: so the mean of two codes is a style between them. Statistics of the normalizations come out, and can come in, so that a film can
-hold them over a shot.
+shift behind each normalization (conditional instance normalization, Dumoulin et al. 2017) and a matrix of colours. These numbers are
+the code (as in Ghiasi et al. 2017): so the mean of two codes is a style between them. Statistics of the normalizations come out, and
+can come in, so that a film can hold them over a shot.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -17,8 +18,20 @@ from torch import Tensor, nn
 
 from training.network import ENCODERS, Bottleneck, ConvNorm, imagenet_weights
 
-CODE = 64
-"""Numbers in a style code."""
+NEAR, FAR, FINE, BLOCKS = 48, 96, 24, 3
+"""Channels at strides 4, 8 and 2, and residual blocks at stride 8."""
+CHANNELS = (NEAR, FAR, *[FAR] * (2 * BLOCKS), NEAR, FINE)
+"""Channels of every normalization."""
+STATISTICS = 2 * sum(CHANNELS)
+"""Numbers in `stats`: a mean and a deviation for every normalized channel."""
+PALETTE = 12
+"""A matrix (3, 3) and an offset (3,) of colours."""
+CODE = STATISTICS + PALETTE
+"""Numbers in a style code: scale and shift of every normalized channel, and the palette, as differences from doing nothing.
+
+A code of 64 numbers with a linear layer behind it learned textures slower: 0.55 against 0.51 of Gram distance after 500 steps of four
+styles.
+"""
 CONTRAST = 2.5
 """Slope that lets the sigmoid give back a picture about as it was."""
 BRANCH = 0.4
@@ -34,30 +47,53 @@ class Convolution(nn.Conv2d):
         super().__init__(inputs, outputs, 3, stride, 1, padding_mode="replicate")
 
 
-class StyleNetwork(nn.Module):
-    """Picture and code in, picture out. `widths`: channels at strides 4 and 8; `blocks`: residual blocks at stride 8."""
+class Painter(nn.Module):
+    """Convolutions from a picture to the change of its colours; `norm`, called behind each but the last, makes the style.
 
-    def __init__(self, widths: tuple[int, int] = (48, 96), blocks: int = 3, code: int = CODE) -> None:
+    It works at strides 4 and 8 and ends at stride 2, where it sees the picture again: fine lines need not pass through the rest.
+    """
+
+    def __init__(self) -> None:
         super().__init__()
-        near, far = widths
-        self.first, self.down = Convolution(48, near), Convolution(near, far, 2)
-        self.body = nn.ModuleList(Convolution(far, far) for _ in range(2 * blocks))
-        self.up, self.near = nn.Conv2d(far, near, 1), Convolution(near, near)
-        self.last = Convolution(near + 48, 48)  # sees the picture too: fine lines need not pass the normalized layers
-        self.channels = [near, far, *[far] * (2 * blocks), near]
-        self.affine, self.palette = nn.Linear(code, 2 * sum(self.channels)), nn.Linear(code, 12)
-        for layer in (self.affine, self.palette):
-            nn.init.normal_(layer.weight, std=0.05)
-            nn.init.zeros_(layer.bias)
-        with torch.no_grad():
-            self.palette.bias[[0, 4, 8]] = 1  # at first every style is the picture itself
+        self.first, self.down = Convolution(48, NEAR), Convolution(NEAR, FAR, 2)
+        self.body = nn.ModuleList(Convolution(FAR, FAR) for _ in range(2 * BLOCKS))
+        self.up, self.near = nn.Conv2d(FAR, NEAR, 1), Convolution(NEAR, NEAR)
+        self.wide, self.fine, self.last = nn.Conv2d(NEAR, FINE, 1), Convolution(FINE + 12, FINE), Convolution(FINE, 12)
         nn.init.normal_(self.last.weight, std=0.01)
-        nn.init.zeros_(self.last.bias)
+        nn.init.zeros_(cast(Tensor, self.last.bias))
+        binomial = torch.tensor([1.0, 2.0, 1.0])
+        self.register_buffer("blur", (binomial[:, None] * binomial / 16).expand(3, 1, 3, 3).contiguous(), persistent=False)
 
     @property
-    def statistics(self) -> int:
-        """Numbers in `stats`: a mean and a deviation for every normalized channel."""
-        return 2 * sum(self.channels)
+    def filters(self) -> list[Convolution]:
+        """The convolutions with something behind them."""
+        return [self.first, self.down, *cast(list[Convolution], list(self.body)), self.near, self.fine]
+
+    def forward(self, shown: Tensor, norm: Callable[[Tensor], Tensor], branch: float = 1.0) -> Tensor:
+        """The change (N, 3, H, W) for a picture (N, 3, H, W) in [-1, 1]."""
+        x = skip = F.relu(norm(self.first(F.pixel_unshuffle(shown, 4))))
+        x = F.relu(norm(self.down(x)))
+        for one, two in zip(self.body[::2], self.body[1::2], strict=True):
+            x = x + branch * norm(two(F.relu(norm(one(x)))))
+        x = F.relu(norm(self.near(F.interpolate(self.up(x), scale_factor=2.0, mode="nearest") + skip)))
+        x = F.interpolate(self.wide(x), scale_factor=2.0, mode="nearest")
+        x = F.relu(norm(self.fine(torch.cat([x, F.pixel_unshuffle(shown, 2).to(x.dtype)], 1))))
+        change = F.pixel_shuffle(self.last(x), 2)
+        # What repeats every two pixels does not pass: without it nets draw a grid long before they draw strokes.
+        return F.conv2d(F.pad(change, (1, 1, 1, 1), mode="reflect"), cast(Tensor, self.blur).to(change.dtype), groups=3)
+
+
+class StyleNetwork(nn.Module):
+    """Picture and code in, picture out."""
+
+    statistics = STATISTICS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.painter = Painter()
+        plain = torch.zeros(CODE)
+        plain[STATISTICS:] = torch.cat([torch.eye(3).flatten(), torch.zeros(3)])  # the picture's own colours
+        self.register_buffer("plain", plain)
 
     def forward(self, picture: Tensor, code: Tensor, stats: Tensor, stats_weight: Tensor) -> tuple[Tensor, Tensor]:
         """Styled RGB (N, 3, H, W) in [0, 1], and the statistics (N, S) that this picture has of its own.
@@ -65,8 +101,9 @@ class StyleNetwork(nn.Module):
         Of `picture` (N, 3, H, W), RGB in [0, 1], H and W multiples of 8; `code` (N, CODE); `stats` (N, S), used by the part
         `stats_weight` (1,) in [0, 1] in place of the picture's own.
         """
-        widths = [2 * width for width in self.channels]
-        norms = zip(self.affine(code).split(widths, 1), stats.split(widths, 1), strict=True)
+        widths = [2 * width for width in CHANNELS]
+        affines, palette = (cast(Tensor, self.plain) + code).split([STATISTICS, PALETTE], 1)
+        norms = zip(affines.split(widths, 1), stats.split(widths, 1), strict=True)
         measured: list[Tensor] = []
 
         def norm(x: Tensor) -> Tensor:
@@ -81,14 +118,10 @@ class StyleNetwork(nn.Module):
             scale = (1 + scale) / deviation
             return x * scale + (shift - mean * scale)
 
-        flat = F.pixel_unshuffle(picture * 2 - 1, 4)
-        x = skip = F.relu(norm(self.first(flat)))
-        x = F.relu(norm(self.down(x)))
-        for one, two in zip(self.body[::2], self.body[1::2], strict=True):
-            x = x + norm(two(F.relu(norm(one(x)))))
-        x = F.relu(norm(self.near(F.interpolate(self.up(x), scale_factor=2.0, mode="nearest") + skip)))
-        change = F.pixel_shuffle(self.last(torch.cat([x, flat.to(x.dtype)], 1)), 4)
-        return torch.sigmoid(self.coloured(picture, code) + change), torch.cat(measured, 1)
+        shown = picture * 2 - 1
+        matrix, offset = palette[:, :9].reshape(-1, 3, 3), palette[:, 9:, None]
+        colours = CONTRAST * (matrix @ shown.flatten(2) + offset).reshape(picture.shape)
+        return torch.sigmoid(colours + self.painter(shown, norm)), torch.cat(measured, 1)
 
     def bound(self, limit: float = 2.0) -> None:
         """Scale every filter whose size is above `limit` back to it.
@@ -96,17 +129,9 @@ class StyleNetwork(nn.Module):
         Behind a normalization a filter's size changes nothing, so it only grows, and the statistics with it, out of half precision.
         """
         with torch.no_grad():
-            for layer in (self.first, self.down, *self.body, self.near):
-                weight = cast(Tensor, layer.weight)
-                size = weight.flatten(1).norm(dim=1).clamp_min(1e-8)
-                weight.mul_((limit / size).clamp_max(1)[:, None, None, None])
-
-    def coloured(self, picture: Tensor, code: Tensor) -> Tensor:
-        """The picture in the style's palette: its RGB times a matrix, and an offset; before the sigmoid. What is fine passes here."""
-        palette = self.palette(code)
-        matrix, offset = palette[:, :9].reshape(-1, 3, 3), palette[:, 9:, None]
-        mixed = matrix @ (picture * 2 - 1).flatten(2) + offset
-        return CONTRAST * mixed.reshape(picture.shape)
+            for layer in self.painter.filters:
+                size = layer.weight.flatten(1).norm(dim=1).clamp_min(1e-8)
+                layer.weight.mul_((limit / size).clamp_max(1)[:, None, None, None])
 
 
 class AnimeNetwork(nn.Module):
@@ -115,32 +140,20 @@ class AnimeNetwork(nn.Module):
     On 24 crops learned by heart it reached filters' pictures in half the steps of `StyleNetwork`, and nothing has to be held over a shot.
     """
 
-    def __init__(self, widths: tuple[int, int] = (48, 96), blocks: int = 3) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        near, far = widths
-        self.first, self.down = Convolution(48, near), Convolution(near, far, 2)
-        self.body = nn.ModuleList(Convolution(far, far) for _ in range(2 * blocks))
-        self.up, self.near, self.last = nn.Conv2d(far, near, 1), Convolution(near, near), Convolution(near + 48, 48)
-        self.palette = nn.Conv2d(3, 3, 1)
-        for layer in (self.first, self.down, *self.body, self.near):
-            nn.init.kaiming_normal_(cast(Tensor, layer.weight))
+        self.painter, self.palette = Painter(), nn.Conv2d(3, 3, 1)
+        for layer in self.painter.filters:
+            nn.init.kaiming_normal_(layer.weight)
             nn.init.zeros_(cast(Tensor, layer.bias))
-        nn.init.normal_(self.last.weight, std=0.01)
-        nn.init.zeros_(cast(Tensor, self.last.bias))
         with torch.no_grad():
             self.palette.weight.copy_(CONTRAST * torch.eye(3)[..., None, None])
         nn.init.zeros_(cast(Tensor, self.palette.bias))
 
     def forward(self, picture: Tensor) -> Tensor:
         """Drawn RGB (N, 3, H, W) in [0, 1] of `picture` (N, 3, H, W), RGB in [0, 1], H and W multiples of 8."""
-        flat = F.pixel_unshuffle(picture * 2 - 1, 4)
-        skip = F.relu(self.first(flat))
-        x = F.relu(self.down(skip))
-        for one, two in zip(self.body[::2], self.body[1::2], strict=True):
-            x = x + BRANCH * two(F.relu(one(x)))
-        x = F.relu(self.near(F.interpolate(self.up(x), scale_factor=2.0, mode="nearest") + skip))
-        change = F.pixel_shuffle(self.last(torch.cat([x, flat.to(x.dtype)], 1)), 4)
-        return torch.sigmoid(self.palette(picture * 2 - 1) + change)
+        shown = picture * 2 - 1
+        return torch.sigmoid(self.palette(shown) + self.painter(shown, lambda x: x, BRANCH))
 
 
 class StyleEncoder(nn.Module):
@@ -165,6 +178,7 @@ class StyleEncoder(nn.Module):
         self.register_buffer("centre", torch.zeros(widths + 9))
         self.register_buffer("spread", torch.ones(widths + 9))
         self.head = nn.Sequential(nn.Linear(widths + 9, 192), nn.ReLU(), nn.Linear(192, code))
+        nn.init.normal_(cast(nn.Linear, self.head[2]).weight, std=0.01)
         if lite0 is not None:
             found, needed = imagenet_weights(lite0), self.state_dict()
             self.load_state_dict({key: value for key, value in found.items() if key in needed}, strict=False)
@@ -192,9 +206,9 @@ class StyleEncoder(nn.Module):
         return torch.cat(seen, 1)
 
     def encode(self, seen: Tensor) -> Tensor:
-        """Codes (N, CODE) of what `see` gave: of mean 0 and deviation 1 each, so that none is wilder than those trained on."""
+        """Codes (N, CODE) of what `see` gave."""
         code: Tensor = self.head(((seen - self.centre) / self.spread).clamp(-4, 4))
-        return F.layer_norm(code, code.shape[1:])
+        return code
 
     def forward(self, picture: Tensor) -> Tensor:
         """The code (N, CODE) of RGB pictures (N, 3, H, W) in [0, 1]."""

@@ -21,7 +21,7 @@ from training.vgg import VGG16
 SIDE, CROP, CROPS = 320, 256, 4
 """Short side of a style picture, and the crops of it that are looked at: a stroke is as large in the film as it is there."""
 PREFERENCE = 3.0
-"""How much more often a picture of one place is drawn than one of the next."""
+"""How much more often one place is drawn from than the next."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def held(count: int, held_out: int) -> set[int]:
 def load_styles(places: Sequence[Path], vgg: VGG16, encoder: StyleEncoder, held_out: int = 0) -> Styles:
     """Every picture of every place, but for `held_out` ones of the last, spread evenly: those are for measuring.
 
-    A picture of one place is drawn PREFERENCE times as often as one of the next.
+    One place is drawn from PREFERENCE times as often as the next, whatever they hold.
     """
     pictures: dict[str, tuple[Picture, float]] = {}
     for rank, place in enumerate(places):
@@ -94,7 +94,7 @@ def load_styles(places: Sequence[Path], vgg: VGG16, encoder: StyleEncoder, held_
         left_out = held(len(found), held_out) if rank == len(places) - 1 else set()
         for index, (name, picture) in enumerate(found):
             if index not in left_out:
-                pictures.setdefault(name, (picture, PREFERENCE**-rank))
+                pictures.setdefault(name, (picture, PREFERENCE**-rank / len(found)))
     odds = torch.tensor([share for _, share in pictures.values()], dtype=torch.float64)
     count, widths = len(pictures), (64, 128, 256, 512)
     # Written into place: results kept between the large passing ones would leave holes all over the heap.

@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install -e '.[train]'")
 
 from training import style_data  # noqa: E402
-from training.style import CODE, StyleEncoder, StyleNetwork  # noqa: E402
+from training.style import CODE, AnimeNetwork, StyleEncoder, StyleNetwork  # noqa: E402
 from training.style_losses import colours, content_loss, gram, gram_distance, moved, structure, total_variation  # noqa: E402
 
 
@@ -34,7 +34,7 @@ def test_a_styled_picture_has_the_size_and_range_of_the_picture(network: StyleNe
 
 def test_the_code_changes_the_style(network: StyleNetwork) -> None:
     picture = torch.rand(1, 3, 64, 64)
-    first, second = (network(picture, code, *nothing(network, 1))[0] for code in torch.randn(2, 1, CODE))
+    first, second = (network(picture, code, *nothing(network, 1))[0] for code in 0.3 * torch.randn(2, 1, CODE))
     assert (first - second).abs().mean() > 1e-4
 
 
@@ -52,6 +52,46 @@ def test_held_statistics_replace_a_pictures_own(network: StyleNetwork) -> None:
     own, _ = network(dark, code, *nothing(network, 1))
     held, _ = network(dark, code, measured, torch.ones(1))
     assert (own - held).abs().mean() > 1e-3
+
+
+def test_a_code_of_nothing_gives_the_picture_back_before_anything_is_learned(network: StyleNetwork) -> None:
+    picture = 0.25 + 0.5 * torch.rand(1, 3, 8, 8).repeat_interleave(8, 2).repeat_interleave(8, 3)
+    styled, _ = network(picture, torch.zeros(1, CODE), *nothing(network, 1))
+    assert (styled - picture).abs().mean() < 0.06
+
+
+def test_no_pattern_of_two_pixels_is_drawn_on_a_flat_picture(network: StyleNetwork) -> None:
+    flat = torch.full((1, 3, 32, 32), 0.4)
+    with torch.no_grad():
+        network.painter.last.bias.normal_()
+        styled, _ = network(flat, torch.randn(1, CODE), *nothing(network, 1))
+        network.painter.last.bias.zero_()
+    assert styled.flatten(2).std(2).max() < 1e-3
+
+
+def test_filters_are_kept_in_bounds_and_small_ones_alone() -> None:
+    network = StyleNetwork()
+    with torch.no_grad():
+        network.painter.near.weight.mul_(100)
+    before = network.painter.first.weight.clone()
+    network.bound(2.0)
+    assert network.painter.near.weight.flatten(1).norm(dim=1).max() < 2.001
+    torch.testing.assert_close(network.painter.first.weight, before)
+
+
+def test_the_anime_network_answers_with_a_picture() -> None:
+    drawn = AnimeNetwork()(torch.rand(2, 3, 32, 64))
+    assert drawn.shape == (2, 3, 32, 64) and drawn.min() >= 0 and drawn.max() <= 1
+
+
+def test_gram_matrices_and_their_gradient_are_those_of_the_plain_formula() -> None:
+    x = torch.rand(2, 3, 4, 5, requires_grad=True)
+    weight = torch.rand(2, 3, 3)
+    flat = x.flatten(2)
+    plain = flat @ flat.transpose(1, 2) / flat.shape[2]
+    torch.testing.assert_close(gram(x), plain)
+    (ours,), (theirs,) = (torch.autograd.grad((g * (weight + weight.transpose(1, 2))).sum(), x) for g in (gram(x), plain))
+    torch.testing.assert_close(ours, theirs)
 
 
 def test_only_the_head_of_the_encoder_learns() -> None:
