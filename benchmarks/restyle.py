@@ -17,6 +17,7 @@ from vidcolor.job.styling import choose_style
 from vidcolor.job.wiring import (
     Chain,
     Sessions,
+    color_view,
     full_color,
     load_session,
     load_style_session,
@@ -24,7 +25,6 @@ from vidcolor.job.wiring import (
     quarters,
     style_size,
     to_frames,
-    view_of,
 )
 from vidcolor.planes import Floats, Planes, shrink_color, to_rgb_units
 from vidcolor.stages.cuts import Cuts
@@ -42,7 +42,7 @@ class Clip:
         out = Path(tempfile.gettempdir()) / f"never-written{suffix}"
         self.name, self.plan = path.stem, plan(Job(path, out, codec=codec, style=style, device=device, overwrite=True))
         with open_reader(self.plan) as reader:
-            shot = first_shot(to_frames(iter(reader), view_of(self.plan.film, self.plan.box, self.plan.network), 0), frames)
+            shot = first_shot(to_frames(iter(reader), color_view(self.plan), 0), frames)
         self.first, self.frames = shot[0].number, [(frame.pts, frame.source) for frame in shot]
         self._stack, self._loaded = ExitStack(), dict[str, Sessions]()
 
@@ -72,7 +72,7 @@ class Clip:
         encoding = chosen.encoding
         target, batch = (encoding.layout, chosen.job.batch) if encoding else (full_color(chosen.film.layout), 1)
         chain = Chain(chosen, self._sessions(chosen), target, batch)
-        return chain.run(Cuts().run(to_frames(iter(self.frames), view_of(chosen.film, chosen.box, chosen.network), 0)))
+        return chain.run(Cuts().run(to_frames(iter(self.frames), color_view(chosen), 0)))
 
     def _sessions(self, chosen: Plan) -> Sessions:
         assert chosen.style is not None

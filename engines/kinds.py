@@ -1,4 +1,4 @@
-"""The kinds of networks there are, by the name or the task on their card: ports, sizes, inputs to compare answers with, how weights become one."""
+"""The kinds of networks there are, by the name or the task on their card: ports, sizes, inputs to compare with, how weights become one."""
 
 from __future__ import annotations
 

@@ -34,6 +34,8 @@ styles.
 """
 CONTRAST = 2.5
 """Slope that lets the sigmoid give back a picture about as it was."""
+CALM = 0.05
+"""Scale of what the encoder's head says: every step of training moves all its numbers at once, and codes would jump about."""
 BRANCH = 0.4
 """Share of a residual branch where no normalization tames it."""
 SMALLEST = 1e-5
@@ -178,7 +180,6 @@ class StyleEncoder(nn.Module):
         self.register_buffer("centre", torch.zeros(widths + 9))
         self.register_buffer("spread", torch.ones(widths + 9))
         self.head = nn.Sequential(nn.Linear(widths + 9, 192), nn.ReLU(), nn.Linear(192, code))
-        nn.init.normal_(cast(nn.Linear, self.head[2]).weight, std=0.01)
         if lite0 is not None:
             found, needed = imagenet_weights(lite0), self.state_dict()
             self.load_state_dict({key: value for key, value in found.items() if key in needed}, strict=False)
@@ -208,7 +209,7 @@ class StyleEncoder(nn.Module):
     def encode(self, seen: Tensor) -> Tensor:
         """Codes (N, CODE) of what `see` gave."""
         code: Tensor = self.head(((seen - self.centre) / self.spread).clamp(-4, 4))
-        return code
+        return CALM * code
 
     def forward(self, picture: Tensor) -> Tensor:
         """The code (N, CODE) of RGB pictures (N, 3, H, W) in [0, 1]."""

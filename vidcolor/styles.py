@@ -29,7 +29,8 @@ TOLERANCE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """A named style: `code` for the network of that name, empty where it has one style alone; `title`, `painter`, `date`, `source` and `licence` of the picture behind it.
+    """A named style: `code` for the network of that name, empty where that has one style alone; `title`, `painter`, `date`, `source` and
+    `licence` of the picture behind it.
 
     `encoder` is the start of the sha256 of the style encoder that made the code, empty where it was tuned with the network.
     """

@@ -11,7 +11,6 @@ import pytest
 from tests.media.clips import make
 from vidcolor.job.wiring import View, to_frames, view_of
 from vidcolor.media.probe import probe
-from vidcolor.networks import find
 from vidcolor.planes import Box, Layout, Planes
 
 
@@ -34,7 +33,7 @@ def test_the_network_sees_a_sideways_picture_upright(tmp_path: Path, orientation
 
     path = half_dark(tmp_path, orientation)
     film, (planes, _) = probe(path), read_picture(path)
-    view = view_of(film, Box(0, 0, film.layout.width, film.layout.height), find("colorize-fast"))
+    view = view_of(film, Box(0, 0, film.layout.width, film.layout.height), 256)
     (frame,) = to_frames(iter([(0, planes)]), view, 0)
     height, width = frame.work.luma.shape
     assert width > height
@@ -44,12 +43,12 @@ def test_the_network_sees_a_sideways_picture_upright(tmp_path: Path, orientation
 
 def test_a_film_is_turned_as_its_display_matrix_says(tmp_path: Path) -> None:
     film = probe(make(tmp_path / "turned.mp4", size=(96, 64), rotation=90))
-    assert view_of(film, Box(0, 0, 96, 64), find("colorize-fast")) == View(Box(0, 0, 96, 64), (384, 256), 1)
+    assert view_of(film, Box(0, 0, 96, 64), 256) == View(Box(0, 0, 96, 64), (384, 256), 1)
 
 
 def test_the_view_has_the_displayed_proportions(tmp_path: Path) -> None:
     film = replace(probe(make(tmp_path / "wide.mp4", size=(96, 64))), sample_aspect=Fraction(4, 3))
-    assert view_of(film, Box(0, 0, 96, 64), find("colorize-fast")).size == (256, 512)
+    assert view_of(film, Box(0, 0, 96, 64), 256).size == (256, 512)
 
 
 def test_a_plain_view_is_the_box_itself() -> None:

@@ -20,7 +20,7 @@ from vidcolor.job.journal import Journal
 from vidcolor.job.pipeline import Ahead
 from vidcolor.job.report import Plan, Report, describe
 from vidcolor.job.segments import Listener, SegmentLoop
-from vidcolor.job.wiring import Chain, open_reader, publish, sessions, to_frames, view_of
+from vidcolor.job.wiring import Chain, color_view, open_reader, publish, sessions, to_frames
 from vidcolor.media.reader import Reader
 from vidcolor.media.streams import assemble
 from vidcolor.planes import Box
@@ -150,7 +150,7 @@ def encode(plan: Plan, journal: Journal, report: Report, listen: Listener, begun
             report.precision = loaded.precision
             chain = Chain(plan, loaded, plan.encoding.layout, job.batch)
             reader = stack.enter_context(open_reader(plan))
-            view = view_of(plan.film, plan.box, plan.network)
+            view = color_view(plan)
             incoming = to_frames(iter(reader), view, last.next_shot_start if last else 0)
             decoded = stack.enter_context(Ahead(incoming, job.prefetch, "decode"))
             shots = Cuts().run(decoded)

@@ -14,7 +14,7 @@ from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.job.report import Job, Plan
 from vidcolor.job.sheet import Rgb, before_after
 from vidcolor.job.styling import choose_style
-from vidcolor.job.wiring import Chain, open_reader, paint_one, quarters, sessions, to_frames, view_of
+from vidcolor.job.wiring import Chain, color_view, open_reader, paint_one, quarters, sessions, to_frames
 from vidcolor.media.probe import probe
 from vidcolor.media.reader import sample
 from vidcolor.media.streams import StreamPlan
@@ -69,7 +69,7 @@ def estimate(plan: Plan) -> float | None:
     """About how many seconds the run will take, from a few frames that are coloured and encoded for it; None if the length is unknown."""
     if plan.frames is None or plan.encoding is None:
         return None
-    view = view_of(plan.film, plan.box, plan.network)
+    view = color_view(plan)
     with sessions(plan) as loaded, tempfile.TemporaryDirectory() as folder, open_reader(plan) as reader:
         writer = SegmentWriter(Path(folder) / "trial.seg", plan.film, plan.encoding)
         trial = to_frames(itertools.islice(iter(reader), ESTIMATED + 1), view, 0)

@@ -38,9 +38,19 @@ class View(NamedTuple):
     turns: int
 
 
-def view_of(film: Film, box: Box, network: Network) -> View:
-    """The view that a person has: upright and in the displayed proportions, as training photos are."""
-    return View(box, shown_size(film, box, network.card.work_size), quarters(film))
+BENEATH = 192
+"""Short side at which the colour network looks at a film that is restyled: strokes lie over what a larger one would add."""
+
+
+def view_of(film: Film, box: Box, side: int) -> View:
+    """The view that a person has, with this short side: upright and in the displayed proportions, as training photos are."""
+    return View(box, shown_size(film, box, side), quarters(film))
+
+
+def color_view(plan: Plan) -> View:
+    """How the colour network of a plan looks at its film."""
+    side = plan.network.card.work_size
+    return view_of(plan.film, plan.box, min(side, BENEATH) if plan.style else side)
 
 
 def shown_size(film: Film, box: Box, side: int, multiple: int = 32) -> tuple[int, int]:
@@ -78,7 +88,7 @@ def load_session(plan: Plan) -> Session:
     """The planned network on the planned device, for this film's work size."""
     backend, _ = choose(plan.job.device)
     batch = 1 if plan.film.still else plan.job.batch
-    return backend.load(plan.network.path, plan.network.shapes(batch, *view_of(plan.film, plan.box, plan.network).size))
+    return backend.load(plan.network.path, plan.network.shapes(batch, *color_view(plan).size))
 
 
 def load_style_session(plan: Plan) -> Session:
@@ -150,7 +160,7 @@ def stylizer(plan: Plan, session: Session) -> Stylize:
 
 def paint_one(plan: Plan, loaded: Sessions, planes: Planes) -> Planes:
     """One picture through the networks of a plan, with chroma at full size."""
-    frames = to_frames(iter([(0, planes)]), view_of(plan.film, plan.box, plan.network), 0)
+    frames = to_frames(iter([(0, planes)]), color_view(plan), 0)
     (frame,) = Chain(plan, loaded, full_color(planes.layout), 1).run(frames)
     assert frame.out is not None
     return frame.out
