@@ -59,9 +59,9 @@ def about(lists: list[Path]) -> dict[str, dict[str, str]]:
 
 @torch.no_grad()
 def code_of(encoder: StyleEncoder, picture: Picture, own: Tensor | None) -> list[float]:
-    """The mean code of a picture's crops, and what was learned for this picture beside it."""
-    code = encoder(crops(picture)).mean(0)
-    return [round(float(value), 4) for value in (code if own is None else code + OWN * own)]
+    """The code that was learned for a picture, else the mean code of its crops."""
+    code = encoder(crops(picture)).mean(0) if own is None else OWN * own
+    return [round(float(value), 4) for value in code]
 
 
 def write(out: Path, style: dict[str, Any]) -> None:

@@ -27,13 +27,14 @@ PREFERENCE = 3.0
 @dataclass(frozen=True)
 class Styles:
     """n pictures to learn from: Gram matrices (n, C, C) at four depths and colours (n, 9), means over crops; what the encoder saw
-    (n, CROPS, F); how often each is drawn (n,), summing to 1."""
+    (n, CROPS, F); how often each is drawn (n,), summing to 1; how many, from the start, are of the first place."""
 
     names: list[str]
     grams: list[Tensor]
     colours: Tensor
     seen: Tensor
     odds: Tensor
+    first: int
 
 
 def read_pictures(place: Path) -> Iterator[tuple[str, Picture]]:
@@ -89,18 +90,20 @@ def load_styles(places: Sequence[Path], vgg: VGG16, encoder: StyleEncoder, held_
     One place is drawn from PREFERENCE times as often as the next, whatever they hold.
     """
     pictures: dict[str, tuple[Picture, float]] = {}
+    first = 0
     for rank, place in enumerate(places):
         found = list(read_pictures(place))
         left_out = held(len(found), held_out) if rank == len(places) - 1 else set()
         for index, (name, picture) in enumerate(found):
             if index not in left_out:
                 pictures.setdefault(name, (picture, PREFERENCE**-rank / len(found)))
+        first = first or len(pictures)
     odds = torch.tensor([share for _, share in pictures.values()], dtype=torch.float64)
     count, widths = len(pictures), (64, 128, 256, 512)
     # Written into place: results kept between the large passing ones would leave holes all over the heap.
     styles = Styles(
         list(pictures), [torch.empty(count, width, width) for width in widths], torch.empty(count, 9),
-        torch.empty(count, CROPS, len(encoder.centre)), odds / odds.sum(),
+        torch.empty(count, CROPS, len(encoder.centre)), odds / odds.sum(), first,
     )  # fmt: skip
     for row, (picture, _) in enumerate(pictures.values()):
         parts = crops(picture)

@@ -26,10 +26,9 @@ from training.style_data import Pairs, Styles, load_styles
 from training.style_losses import colour_statistics, content_loss, gram_loss, moved, structure, total_variation
 from training.vgg import VGG16, load_vgg16
 
-WEIGHTS = {"content": 0.5, "gram": 8.0, "colour": 1.0, "structure": 3.0, "steady": 80.0, "smooth": 0.3}
-OWN, OWN_SHARE = 5.0, 0.75
-"""A style that is trained on has numbers of its own, which are added to what the encoder says: how much faster they are learned than
-all else, and how often they are there. Without them the encoder must do, as it must for pictures it never saw."""
+WEIGHTS = {"content": 0.5, "gram": 8.0, "colour": 1.0, "structure": 3.0, "steady": 80.0, "smooth": 0.3, "likeness": 1.0}
+OWN = 5.0
+"""How much faster than all else the codes of the first place's styles are learned, one by one."""
 
 
 def parse() -> argparse.Namespace:
@@ -38,6 +37,7 @@ def parse() -> argparse.Namespace:
     common_options(parser)
     parser.add_argument("--styles", help="tar files or folders of style pictures, joined by ':'; what comes first is drawn most often")
     parser.add_argument("--hold-out", type=int, default=0, help="leave so many pictures of the last place for measuring")
+    parser.add_argument("--own-share", type=float, default=0.5, help="how often a style of the first place is drawn by its own code")
     parser.add_argument("--style", type=Path, help="the picture whose code is to be fitted")
     for name, value in WEIGHTS.items():
         parser.add_argument(f"--{name}", type=float, default=value, help=f"weight of the {name} loss")
@@ -65,7 +65,7 @@ class Run(Loop):
             args.out.mkdir(parents=True, exist_ok=True)
             torch.save(vars(self.styles), kept)
         self.seen |= {"photos": len(photos), "unreadable": bad, "styles": len(self.styles.names)}
-        self.own = nn.Parameter(torch.zeros(len(self.styles.names), CODE))
+        self.own = nn.Parameter(0.1 / OWN * torch.randn(self.styles.first, CODE))
         features = self.styles.seen.flatten(0, 1)
         self.encoder.centre.copy_(features.mean(0))
         self.encoder.spread.copy_(features.std(0, unbiased=False) + 1e-3)
@@ -93,7 +93,7 @@ class Run(Loop):
         self.network.load_state_dict(saved["network"])
         self.encoder.load_state_dict(saved["encoder"])
         for name, own in zip(saved["names"], saved["own"], strict=True):
-            if name in self.styles.names:
+            if name in self.styles.names[: self.styles.first]:
                 self.own.data[self.styles.names.index(name)] = own
 
     @property
@@ -105,21 +105,25 @@ class Run(Loop):
         if self.args.task == "fit":
             return {"code": self.code.detach()}
         networks = {"network": self.network.state_dict(), "encoder": self.encoder.state_dict()}
-        networks |= {"names": self.styles.names, "own": self.own.detach()}
+        networks |= {"names": self.styles.names[: self.styles.first], "own": self.own.detach()}
         return networks | {"seen": self.seen, "optimiser": self.optimiser.state_dict()}
 
-    def codes(self, chosen: Tensor) -> Tensor:
+    def codes(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes of styles, and how far the encoder's are from those that were learned one by one."""
         if self.args.task == "fit":
-            return self.code.expand(len(chosen), -1)
+            return self.code.expand(len(chosen), -1), torch.zeros(())
         crops = torch.from_numpy(self.random.integers(0, self.styles.seen.shape[1], len(chosen)))
-        with_own = torch.from_numpy(self.random.random((len(chosen), 1)) < OWN_SHARE)
-        return self.encoder.encode(self.styles.seen[chosen, crops]) + OWN * self.own[chosen] * with_own
+        said, known = self.encoder.encode(self.styles.seen[chosen, crops]), chosen < self.styles.first
+        own = OWN * self.own[torch.where(known, chosen, 0)]
+        by_own = known & torch.from_numpy(self.random.random(len(chosen)) < self.args.own_share)
+        off = ((said - own.detach()).square().mean(1) * known).mean()
+        return torch.where(by_own[:, None], own, said), off
 
     def step(self) -> dict[str, Tensor]:
         first, second, flow, inside, clean = (x.to(memory_format=torch.channels_last) for x in next(self.batches))
         chosen = torch.from_numpy(self.random.choice(len(self.styles.odds), len(first), p=self.styles.odds.numpy()))
         wanted = [grams[chosen] for grams in self.styles.grams]
-        codes = self.codes(chosen)
+        codes, off = self.codes(chosen)
         nothing = torch.zeros(len(first), self.network.statistics)
         some = (len(first) + 1) // 2  # enough for steadiness, and a quarter for content: cheaper
         few = (len(first) + 3) // 4
@@ -138,6 +142,7 @@ class Run(Loop):
             "structure": structure(styled, clean),
             "steady": ((moved(styled[:some], flow[:some]) - after).square() * inside[:some]).mean(),
             "smooth": total_variation(styled),
+            "likeness": off,
         }
         loss = self.descend(losses, {key: getattr(self.args, key) for key in losses})
         self.network.bound()
@@ -149,8 +154,8 @@ class Run(Loop):
             return None
         _, _, _, _, clean = (x[:4] for x in next(self.batches))
         rows = [clean]
-        for seen, own in zip(self.styles.seen[:11], self.own, strict=False):
-            code = (self.encoder.encode(seen[:1]) + OWN * own).expand(len(clean), -1)
+        for own in self.own[:11]:
+            code = (OWN * own)[None].expand(len(clean), -1)
             rows.append(self.network(clean, code, torch.zeros(len(clean), self.network.statistics), torch.zeros(1))[0])
         return torch.cat([torch.cat(list(row), 1) for row in rows], 2)
 
