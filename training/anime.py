@@ -29,9 +29,9 @@ from training.loop import Loop, common_options
 from training.losses import adversarial, hinge
 from training.style import AnimeNetwork
 from training.style_data import Pairs, read_pictures, resized
-from training.style_losses import moved, slopes
+from training.style_losses import luma, moved, slopes
 
-WEIGHTS = {"flat": 10.0, "edges": 12.0, "steady": 40.0, "adv": 0.1}
+WEIGHTS = {"flat": 10.0, "edges": 12.0, "steady": 80.0, "adv": 0.05}
 FORBIDDEN = "non-commercial"
 """Pictures whose licence says so are not trained on."""
 
@@ -40,7 +40,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     common_options(parser)
     parser.add_argument("--cartoons", required=True, type=Path, help="tar file of cartoons, its licences in a .tsv beside it")
-    parser.add_argument("--warm-up", type=int, default=1500, help="steps before the cartoons have a say")
+    parser.add_argument("--warm-up", type=int, default=5000, help="steps before the cartoons have a say")
     for name, value in WEIGHTS.items():
         parser.add_argument(f"--{name}", type=float, default=value, help=f"weight of the {name} loss")
     return parser.parse_args()
@@ -76,6 +76,10 @@ class AnimePairs(Pairs):
         super().__init__(photos, side, seed)
         self.kept: dict[int, Picture] = {}
 
+    def cut(self, short: int, rng: np.random.Generator) -> int:
+        """About what is asked for: in films, which are larger than photos are here, lines are no finer than in what filters make."""
+        return int(rng.integers(min(round(0.7 * self.side), short), min(round(1.2 * self.side), short) + 1))
+
     def picture(self, index: int) -> Picture:
         if index not in self.kept:
             photo = self.photos[index]
@@ -104,6 +108,11 @@ def cartoon_crops(cartoons: Sequence[Picture], side: int, count: int, rng: np.ra
         smoothed.append(blurred)
     both = [torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 255 for crops in (found, smoothed)]
     return both[0], both[1]
+
+
+def grey(rgb: Tensor) -> Tensor:
+    """RGB without colour: the critic judges how cartoons are drawn; their colours would tint films (AnimeGAN, Chen et al. 2020)."""
+    return luma(rgb).expand(-1, 3, -1, -1)
 
 
 class Run(Loop):
@@ -151,7 +160,7 @@ class Run(Loop):
         }
         if judged:
             with torch.autocast("cpu", torch.bfloat16):
-                seen = self.critic.see(styled)
+                seen = self.critic.see(grey(styled))
                 self.critic.heads.requires_grad_(False)
                 losses["adv"] = adversarial(self.critic.judge(seen))
                 self.critic.heads.requires_grad_(True)
@@ -163,7 +172,7 @@ class Run(Loop):
         real, smoothed = cartoon_crops(self.cartoons, self.args.crop, self.args.batch, self.random)
         with torch.autocast("cpu", torch.bfloat16):
             with torch.no_grad():
-                true, blurred = self.critic.see(real), self.critic.see(smoothed)
+                true, blurred = self.critic.see(grey(real)), self.critic.see(grey(smoothed))
             scores = self.critic.judge(true)
             loss = (
                 hinge(scores, self.critic.judge(seen))

@@ -149,16 +149,21 @@ class Pairs(IterableDataset[tuple[Array, ...]]):
         """What is cut from: a photo (h, w, 3), uint8; more channels go the same way, and come back last."""
         return self.photos[index]
 
+    def cut(self, short: int, rng: np.random.Generator) -> int:
+        """The side of the square that is cut from a photo with this short side: of any size, down to what is asked for."""
+        return int(rng.integers(min(self.side, short), short + 1))
+
     def sample(self, rng: np.random.Generator) -> tuple[Array, ...]:
         picture, side = self.picture(int(rng.integers(len(self.photos)))), self.side
         height, width = picture.shape[:2]
-        cut = int(rng.integers(min(side, height, width), min(height, width) + 1))
+        cut = self.cut(min(height, width), rng)
         top, left = int(rng.integers(0, height - cut + 1)), int(rng.integers(0, width - cut + 1))
         whole = picture[top : top + cut, left : left + cut]
         whole = whole[:, ::-1] if rng.random() < 0.5 else whole
         # OpenCV averages over areas for at most four channels.
         parts = [np.ascontiguousarray(part) for part in np.split(whole, whole.shape[2] // 3, 2)]
-        parts = [cv2.resize(part, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32) / 255 for part in parts]
+        way = cv2.INTER_AREA if cut > side else cv2.INTER_CUBIC
+        parts = [cv2.resize(part, (side, side), interpolation=way).astype(np.float32) / 255 for part in parts]
         if rng.random() < 0.15:
             parts = [np.repeat(part @ np.array([[0.2126], [0.7152], [0.0722]], np.float32), 3, 2) for part in parts]
         clean = np.ascontiguousarray(parts[0])
