@@ -38,8 +38,8 @@ def read_golden(network: networks.Network) -> tuple[Values, Values]:
 
 
 def difference(got: Values, wanted: Values) -> float:
-    """Largest absolute difference over all outputs; infinite where an answer is not finite."""
-    worst = max(float(np.abs(got[name] - wanted[name]).max()) for name in wanted)
+    """Largest difference over all outputs, by the wanted number where that is above 1; infinite where an answer is not finite."""
+    worst = max(float((np.abs(got[name] - wanted[name]) / np.maximum(1, np.abs(wanted[name]))).max()) for name in wanted)
     return worst if np.isfinite(worst) else float("inf")
 
 

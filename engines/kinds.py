@@ -74,13 +74,13 @@ def colour_picture(shape: Shape, seed: int) -> Values:
 
 
 def picture_and_code(shape: Shape, seed: int) -> Values:
-    """A picture, a code, statistics such as pictures have, half of them held."""
+    """A picture, a code, and statistics that are held a little."""
     random = np.random.default_rng(seed)
     count = shape[0]
     return colour_picture(shape, seed) | {
         "code": random.normal(0, 0.3, (count, CODE)).astype(np.float32),
         "stats": random.uniform(0.5, 1.5, (count, STATISTICS)).astype(np.float32),
-        "stats_weight": np.full(1, 0.5, np.float32),
+        "stats_weight": np.full(1, 0.01, np.float32),  # statistics that are made up and counted for more give white
     }
 
 

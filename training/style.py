@@ -56,7 +56,7 @@ def twice(x: Tensor) -> Tensor:
 
 
 class Painter(nn.Module):
-    """Convolutions from a picture to the change of its colours; `norm`, called behind each but the last, makes the style.
+    """Convolutions from a picture to the change of its colours; `layer`, which applies each but the last, makes the style.
 
     It works at strides 4 and 8 and ends at stride 2, where it sees the picture again: fine lines need not pass through the rest.
     """
@@ -77,15 +77,16 @@ class Painter(nn.Module):
         """The convolutions with something behind them."""
         return [self.first, self.down, *cast(list[Convolution], list(self.body)), self.near, self.fine]
 
-    def forward(self, shown: Tensor, norm: Callable[[Tensor], Tensor], branch: float = 1.0) -> Tensor:
+    def forward(self, shown: Tensor, layer: Callable[[Convolution, Tensor], Tensor], branch: float = 1.0) -> Tensor:
         """The change (N, 3, H, W) for a picture (N, 3, H, W) in [-1, 1]."""
-        x = skip = F.relu(norm(self.first(F.pixel_unshuffle(shown, 4))))
-        x = F.relu(norm(self.down(x)))
-        for one, two in zip(self.body[::2], self.body[1::2], strict=True):
-            x = x + branch * norm(two(F.relu(norm(one(x)))))
-        x = F.relu(norm(self.near(twice(self.up(x)) + skip)))
+        x = skip = F.relu(layer(self.first, F.pixel_unshuffle(shown, 4)))
+        x = F.relu(layer(self.down, x))
+        body = cast(list[Convolution], list(self.body))
+        for one, two in zip(body[::2], body[1::2], strict=True):
+            x = x + branch * layer(two, F.relu(layer(one, x)))
+        x = F.relu(layer(self.near, twice(self.up(x)) + skip))
         x = twice(self.wide(x))
-        x = F.relu(norm(self.fine(torch.cat([x, F.pixel_unshuffle(shown, 2).to(x.dtype)], 1))))
+        x = F.relu(layer(self.fine, torch.cat([x, F.pixel_unshuffle(shown, 2).to(x.dtype)], 1)))
         change = F.pixel_shuffle(self.last(x), 2)
         # What repeats every two pixels does not pass: without it nets draw a grid long before they draw strokes.
         return F.conv2d(F.pad(change, (1, 1, 1, 1), mode="reflect"), cast(Tensor, self.blur).to(change.dtype), groups=3)
@@ -114,22 +115,26 @@ class StyleNetwork(nn.Module):
         norms = zip(affines.split(widths, 1), stats.split(widths, 1), strict=True)
         measured: list[Tensor] = []
 
-        def norm(x: Tensor) -> Tensor:
+        def layer(convolution: Convolution, x: Tensor) -> Tensor:
+            # Means go round the convolution: beside them what differs from place to place would be lost in bf16's eight bits.
+            around = x.float().mean((2, 3), keepdim=True)
+            x = convolution(x - around)
+            away = F.conv2d(around, convolution.weight.float().sum((2, 3), keepdim=True))
             affine, held = next(norms)
             mean = x.mean((2, 3), keepdim=True)
             centred = x - mean
             deviation = (centred.square().mean((2, 3), keepdim=True) + SMALLEST).sqrt()
-            own = torch.cat([mean, deviation], 1)
+            own = torch.cat([mean + away, deviation], 1)
             measured.append(own.flatten(1))
             mean, deviation = (own + stats_weight * (held[..., None, None] - own)).chunk(2, 1)
             scale, shift = affine[..., None, None].chunk(2, 1)
             scale = (1 + scale) / deviation
-            return x * scale + (shift - mean * scale)
+            return x * scale + (shift - (mean - away) * scale)
 
         shown = picture * 2 - 1
         matrix, offset = palette[:, :9].reshape(-1, 3, 3), palette[:, 9:, None]
         colours = CONTRAST * (matrix @ shown.flatten(2) + offset).reshape(picture.shape)
-        return torch.sigmoid(colours + self.painter(shown, norm)), torch.cat(measured, 1)
+        return torch.sigmoid(colours + self.painter(shown, layer)), torch.cat(measured, 1)
 
     def bound(self, limit: float = 2.0) -> None:
         """Scale every filter whose size is above `limit` back to it.
@@ -140,6 +145,22 @@ class StyleNetwork(nn.Module):
             for layer in self.painter.filters:
                 size = layer.weight.flatten(1).norm(dim=1).clamp_min(1e-8)
                 layer.weight.mul_((limit / size).clamp_max(1)[:, None, None, None])
+
+    @torch.no_grad()
+    def settle(self, picture: Tensor, codes: Tensor) -> None:
+        """Scale every filter so that its channel has a deviation of about 1 over `picture` (N, 3, H, W) in each of `codes` (M, CODE).
+
+        The answers stay: a normalization follows. The statistics become numbers that half precision holds.
+        """
+        nothing = torch.zeros(len(picture), STATISTICS)
+        logs = []
+        for code in codes:
+            _, measured = self(picture, code[None].expand(len(picture), -1), nothing, torch.zeros(1))
+            pairs = measured.split([2 * width for width in CHANNELS], 1)
+            logs.append(torch.cat([pair.chunk(2, 1)[1] for pair in pairs], 1).log().mean(0))
+        for layer, deviation in zip(self.painter.filters, torch.stack(logs).mean(0).exp().split(CHANNELS), strict=True):
+            layer.weight.div_(deviation[:, None, None, None])
+            cast(Tensor, layer.bias).div_(deviation)
 
 
 class AnimeNetwork(nn.Module):
@@ -161,7 +182,7 @@ class AnimeNetwork(nn.Module):
     def forward(self, picture: Tensor) -> Tensor:
         """Drawn RGB (N, 3, H, W) in [0, 1] of `picture` (N, 3, H, W), RGB in [0, 1], H and W multiples of 8."""
         shown = picture * 2 - 1
-        return torch.sigmoid(self.palette(shown) + self.painter(shown, lambda x: x, BRANCH))
+        return torch.sigmoid(self.palette(shown) + self.painter(shown, lambda convolution, x: convolution(x), BRANCH))
 
 
 class StyleEncoder(nn.Module):

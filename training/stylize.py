@@ -159,9 +159,18 @@ class Run(Loop):
             rows.append(self.network(clean, code, torch.zeros(len(clean), self.network.statistics), torch.zeros(1))[0])
         return torch.cat([torch.cat(list(row), 1) for row in rows], 2)
 
+    def settle(self) -> None:
+        """Make what was learned fit for half precision, and save it."""
+        _, _, _, _, clean = next(self.batches)
+        self.network.settle(clean, OWN * self.own.detach())
+        self.save()
+
 
 def main() -> None:
-    Run(parse()).train()
+    run = Run(parse())
+    run.train()
+    if run.args.task == "train":
+        run.settle()
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class Card:
 
     `inputs` and `outputs` by name; `work_size` is the short side it looks at in pixels, both sides multiples of `multiple`;
     `sha256` of the ONNX file; `licence` of the weights; `data`, `seed`, `hours`, `commit` and `crops` of their training; `metrics`
-    as measured by benchmarks; `tolerance` the largest absolute difference from the f32 answer by precision; `dial` the vividness
+    as measured by benchmarks; `tolerance` the largest difference from the f32 answer by precision, relative above 1; `dial` the vividness
     positions 0, 1 and 2 as (temperature, tilt, gain), for the task "colorize" only; `f32_operators` what an fp16 build leaves in
     f32; `weights` the name of the network whose ONNX file this one uses, where it has none of its own; `mirror` whether the answers
     to a picture and to its mirror image are averaged.

@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install -e '.[train]'")
 
 from training import style_data  # noqa: E402
-from training.style import CODE, AnimeNetwork, StyleEncoder, StyleNetwork  # noqa: E402
+from training.style import CODE, NEAR, AnimeNetwork, StyleEncoder, StyleNetwork  # noqa: E402
 from training.style_losses import colours, content_loss, gram, gram_distance, moved, structure, total_variation  # noqa: E402
 
 
@@ -77,6 +77,19 @@ def test_filters_are_kept_in_bounds_and_small_ones_alone() -> None:
     network.bound(2.0)
     assert network.painter.near.weight.flatten(1).norm(dim=1).max() < 2.001
     torch.testing.assert_close(network.painter.first.weight, before)
+
+
+def test_settled_filters_answer_alike_and_have_a_deviation_of_about_one() -> None:
+    torch.manual_seed(1)
+    network, pictures, codes = StyleNetwork().eval(), torch.rand(2, 3, 64, 64), 0.2 * torch.randn(3, CODE)
+    with torch.no_grad():
+        for layer in network.painter.filters:
+            layer.weight.mul_(30)
+    before, measured = network(pictures, codes[:2], *nothing(network, 2))
+    network.settle(pictures, codes)
+    after, settled = network(pictures, codes[:2], *nothing(network, 2))
+    torch.testing.assert_close(before, after, rtol=0, atol=2e-3)
+    assert settled[:, NEAR : 2 * NEAR].log().abs().max() < 1 < measured[:, NEAR : 2 * NEAR].log().abs().max()
 
 
 def test_the_anime_network_answers_with_a_picture() -> None:
