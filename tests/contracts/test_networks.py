@@ -14,7 +14,7 @@ from tests.contracts.reference import reference
 from vidcolor import networks
 
 SHIPPED = networks.available()
-LARGEST_FILE, LARGEST_GOLDEN = 10_000_000, 200_000
+LARGEST_FILE, LARGEST_GOLDEN = 10_000_000, 250_000
 
 
 @pytest.fixture(scope="module", params=SHIPPED, ids=lambda network: network.name)
