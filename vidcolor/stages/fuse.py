@@ -27,7 +27,7 @@ from vidcolor.chroma import (
     sited_mean,
 )
 from vidcolor.frames import Frame, Work
-from vidcolor.planes import SUBSAMPLING, Box, Codes, Floats, Layout, Planes, at_depth, chroma_block
+from vidcolor.planes import SUBSAMPLING, Box, Codes, Floats, Layout, Planes, at_depth, chroma_block, mixed
 
 STRIP = 1 << 17
 """Chroma samples that are computed on at a time."""
@@ -65,7 +65,7 @@ class Fuse:
         chroma, seen = (np.ascontiguousarray(np.rot90(plane, -work.turns, (-2, -1))) for plane in (work.chroma, work.luma))
         height, width = chroma.shape[1:]
         luma = cast(Floats, cv2.resize(seen, (width, height), interpolation=cv2.INTER_AREA))
-        low = guided(np.tensordot(self._block, chroma, 1), luma)
+        low = guided(mixed(self._block, chroma), luma)
         cb, cr = self._neutral(), self._neutral()
         for first, step in ((0, 2), (1, 2)) if self._interlaced else ((0, 1),):
             top, bottom = (-((first - line) // step) for line in (work.box.top, work.box.top + work.box.height))

@@ -22,7 +22,7 @@ from vidcolor.chroma import (
     slopes,
 )
 from vidcolor.frames import Frame
-from vidcolor.planes import SUBSAMPLING, Box, Codes, Floats, Layout, Planes, at_depth, chroma_block
+from vidcolor.planes import SUBSAMPLING, Box, Codes, Floats, Layout, Planes, at_depth, chroma_block, mixed
 
 
 class Low(NamedTuple):
@@ -109,7 +109,7 @@ class FuseStyle:
         if not frame.own_color:  # what the generator gave has no full-size chroma of its own to be mixed with
             styled[1:] = content[1:] + np.float32(self._color) * (styled[1:] - content[1:])
         if frame.source.layout.matrix != self._target.matrix:
-            styled[1:] = np.tensordot(self._block(frame.source.layout), styled[1:], 1)
+            styled[1:] = mixed(self._block(frame.source.layout), styled[1:])
         return Low(styled, slopes(styled, content[0]), content[0])
 
     def _restyle(self, part: Part, y: Codes, source: Layout, low: Low, box: Box, own_color: bool) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from vidcolor.backends.base import Session
 from vidcolor.chroma import upsample
 from vidcolor.frames import Frame
-from vidcolor.planes import Floats, chroma_block, from_rgb_units, shrink_color, to_rgb_units
+from vidcolor.planes import Floats, chroma_block, from_rgb_units, mixed, shrink_color, to_rgb_units
 
 KEPT = np.float32(0.9)
 """Share of the held statistics that a new frame leaves: slow changes of light are followed in about ten frames."""
@@ -134,7 +134,7 @@ def content_of(frame: Frame, size: tuple[int, int]) -> Floats:
     if not frame.own_color and work.chroma is not None:
         block = chroma_block(source.layout.matrix).astype(np.float32)
         low = cast(Floats, cv2.resize(work.luma, work.chroma.shape[:0:-1], interpolation=cv2.INTER_AREA))
-        content[1:] = upsample(np.tensordot(block, work.chroma, 1), low, content[0])
+        content[1:] = upsample(mixed(block, work.chroma), low, content[0])
     return content
 
 
