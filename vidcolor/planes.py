@@ -119,7 +119,8 @@ def rgb_offsets(matrix: str) -> NDArray[np.floating[Any]]:
 def to_rgb_units(planes: Floats, matrix: str) -> Floats:
     """RGB (3, h, w) in [0, 1], clipped, of Y, Cb, Cr (3, h, w) in network units of `matrix`."""
     back = np.linalg.inv(_to_ycc(matrix)).astype(np.float32)
-    return np.clip(mixed(back, planes), 0, 1, dtype=np.float32)
+    rgb = mixed(back, planes)
+    return np.clip(rgb, 0, 1, out=rgb)
 
 
 def from_rgb_units(rgb: Floats, matrix: str) -> Floats:
