@@ -71,7 +71,7 @@ def describe(args: argparse.Namespace, clip: Path) -> dict[str, Any]:
             "crf": args.crf,
             "threads": args.threads,
             "device": args.device,
-            "style": args.style,
+            "style": Path(args.style).name if args.style else None,  # of a picture, no folders
             "extra": args.extra,
         },
         "cpus": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
