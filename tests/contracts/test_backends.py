@@ -67,7 +67,7 @@ def session(backend, small):
 
 def values(shapes, batch: int, seed: int = 0) -> dict[str, np.ndarray]:
     random = np.random.default_rng(seed)
-    return {name: random.random((batch, *shape[1:]) if len(shape) == 4 else shape, np.float32) for name, shape in shapes.items()}
+    return {name: random.random((batch, *shape[1:]) if len(shape) in (2, 4) else shape, np.float32) for name, shape in shapes.items()}
 
 
 def reference(path: Path, inputs):
