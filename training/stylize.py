@@ -145,7 +145,8 @@ class Run(Loop):
             "likeness": off,
         }
         loss = self.descend(losses, {key: getattr(self.args, key) for key in losses})
-        self.network.bound()
+        if self.args.task == "train":
+            self.network.bound()
         return losses | {"loss": loss}
 
     def sheet(self) -> Tensor | None:
