@@ -15,12 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from training.data import Picture
-from training.style import StyleEncoder
+from training.style import CODE, StyleEncoder
 from training.style_data import crops, read_pictures
-from training.stylize import OWN
 
 NAMED = {
     "starry-night": "starry_night", "great-wave": "great_wave", "scream": "the_scream", "kiss": "the_kiss_klimt",
@@ -58,14 +56,17 @@ def about(lists: list[Path]) -> dict[str, dict[str, str]]:
 
 
 @torch.no_grad()
-def code_of(encoder: StyleEncoder, picture: Picture, own: Tensor | None) -> list[float]:
-    """The code that was learned for a picture, else the mean code of its crops."""
-    code = encoder(crops(picture)).mean(0) if own is None else OWN * own
-    return [round(float(value), 4) for value in code]
+def code_of(encoder: StyleEncoder, picture: Picture) -> list[float]:
+    """The mean code of a picture's crops."""
+    return list(encoder(crops(picture)).mean(0).tolist())
 
 
 def write(out: Path, style: dict[str, Any]) -> None:
-    """One style."""
+    """One style. Raises ValueError for a code of another length."""
+    wanted = 0 if style["network"] == ANIME["network"] else CODE
+    if len(style["code"]) != wanted:
+        raise ValueError(f"{style['name']}: a code of {len(style['code'])} numbers, not {wanted}")
+    style = style | {"code": [round(value, 4) for value in style["code"]]}
     lines = [f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in style.items()]  # a code is one line
     (out / f"{style['name']}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
@@ -81,7 +82,7 @@ def main() -> None:
     encoder = StyleEncoder().eval()
     saved = torch.load(args.checkpoint, map_location="cpu", weights_only=True)
     encoder.load_state_dict(saved["encoder"])
-    learned = dict(zip(saved["names"], saved["own"], strict=True))
+    learned = dict(zip(saved["names"], saved["codes"].tolist(), strict=True))
     known = about(args.lists)
     pictures = {
         name: picture for place in args.pictures.split(":") for name, picture in read_pictures(Path(place)) if name in NAMED.values()
@@ -93,7 +94,7 @@ def main() -> None:
         if fitted and fitted.exists():
             code = torch.load(fitted, map_location="cpu", weights_only=True)["code"][0].tolist()
         else:
-            code = code_of(encoder, pictures[stem], learned.get(stem))
+            code = learned.get(stem) or code_of(encoder, pictures[stem])
         write(args.out, {"name": name} | known[stem] | {"network": "stylize", "code": code})
     print(f"{args.out}: {len(NAMED) + 1} styles")
 

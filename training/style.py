@@ -79,14 +79,14 @@ class Painter(nn.Module):
 
     def forward(self, shown: Tensor, layer: Callable[[Convolution, Tensor], Tensor], branch: float = 1.0) -> Tensor:
         """The change (N, 3, H, W) for a picture (N, 3, H, W) in [-1, 1]."""
-        x = skip = F.relu(layer(self.first, F.pixel_unshuffle(shown, 4)))
-        x = F.relu(layer(self.down, x))
-        body = cast(list[Convolution], list(self.body))
+        first, down, *body, near, fine = self.filters
+        x = skip = F.relu(layer(first, F.pixel_unshuffle(shown, 4)))
+        x = F.relu(layer(down, x))
         for one, two in zip(body[::2], body[1::2], strict=True):
             x = x + branch * layer(two, F.relu(layer(one, x)))
-        x = F.relu(layer(self.near, twice(self.up(x)) + skip))
+        x = F.relu(layer(near, twice(self.up(x)) + skip))
         x = twice(self.wide(x))
-        x = F.relu(layer(self.fine, torch.cat([x, F.pixel_unshuffle(shown, 2).to(x.dtype)], 1)))
+        x = F.relu(layer(fine, torch.cat([x, F.pixel_unshuffle(shown, 2).to(x.dtype)], 1)))
         change = F.pixel_shuffle(self.last(x), 2)
         # What repeats every two pixels does not pass: without it nets draw a grid long before they draw strokes.
         return F.conv2d(F.pad(change, (1, 1, 1, 1), mode="reflect"), cast(Tensor, self.blur).to(change.dtype), groups=3)

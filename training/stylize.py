@@ -92,9 +92,9 @@ class Run(Loop):
     def load(self, saved: dict[str, Any]) -> None:
         self.network.load_state_dict(saved["network"])
         self.encoder.load_state_dict(saved["encoder"])
-        for name, own in zip(saved["names"], saved["own"], strict=True):
+        for name, code in zip(saved["names"], saved["codes"], strict=True):
             if name in self.styles.names[: self.styles.first]:
-                self.own.data[self.styles.names.index(name)] = own
+                self.own.data[self.styles.names.index(name)] = code / OWN
 
     @property
     def path(self) -> Path:
@@ -105,7 +105,7 @@ class Run(Loop):
         if self.args.task == "fit":
             return {"code": self.code.detach()}
         networks = {"network": self.network.state_dict(), "encoder": self.encoder.state_dict()}
-        networks |= {"names": self.styles.names[: self.styles.first], "own": self.own.detach()}
+        networks |= {"names": self.styles.names[: self.styles.first], "codes": OWN * self.own.detach()}
         return networks | {"seen": self.seen, "optimiser": self.optimiser.state_dict()}
 
     def codes(self, chosen: Tensor) -> tuple[Tensor, Tensor]:

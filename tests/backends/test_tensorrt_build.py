@@ -200,6 +200,7 @@ def test_shipped_networks_build_in_f32_and_fp16_is_smaller(path):
     exact, _ = api.build("tensorrt_rtx", model, _shapes(path), strict_f32=True, target="SM86")
     small, _ = api.build("tensorrt_rtx", _half(path), _shapes(path), target="SM86")
     assert len(small) < 0.9 * len(exact)  # of small networks the kernels are most
+    assert len(exact) - len(small) > 0.7 * len(model), "about as many bytes as the weights have in fp16"
 
 
 def _half(path: Path) -> bytes:

@@ -127,6 +127,9 @@ def test_a_network_of_one_style_needs_no_code(program: Path, run: Any) -> None:
     write_style(own, "wrong", network="drawing")
     status, _, error = run("film.mkv", "--style", "wrong", "-o", "other.mkv")
     assert status == 6 and "takes 0" in error
+    write_style(own, "hollow", code=[])
+    status, _, error = run("film.mkv", "--style", "hollow", "-o", "other.mkv")
+    assert status == 6 and "has 0 numbers" in error
 
 
 def test_the_style_changes_at_the_time_asked_for(program: Path, run: Any) -> None:
