@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -99,11 +100,11 @@ KINDS = {
             "stylize", "network",
             {"picture": PICTURE, "code": ["N", CODE], "stats": NUMBERS, "stats_weight": [1]},
             {"styled": PICTURE, "measured": NUMBERS},
-            480, picture_and_code, ((1, 32, 32), (2, 64, 96), (3, 96, 64), (1, 192, 320)), StyleNetwork, 5_000_000,
+            352, picture_and_code, ((1, 32, 32), (2, 64, 96), (3, 96, 64), (1, 192, 320)), partial(StyleNetwork, 8), 5_000_000,
         ),
         Kind(
             "stylize-anime", "network", {"picture": PICTURE}, {"styled": PICTURE},
-            480, colour_picture, ((1, 32, 32), (2, 64, 96), (3, 96, 64), (1, 192, 320)), AnimeNetwork, 5_000_000,
+            352, colour_picture, ((1, 32, 32), (2, 64, 96), (3, 96, 64), (1, 192, 320)), AnimeNetwork, 5_000_000,
         ),
         Kind(
             "encode-style", "encoder", {"picture": PICTURE}, {"code": ["N", CODE]},

@@ -25,7 +25,7 @@ others = typer.Typer(**PLAIN)
 others.add_typer(cli_styles.app, name="styles")
 
 OTHER_WORDS = "Other words: vidcolor styles · vidcolor networks · vidcolor doctor [--gpu]"
-SIDES = {"fast": 320, "best": 640}
+SIDES = {"fast": 256, "best": 640}
 """Words of --style-size."""
 
 
@@ -54,7 +54,7 @@ def side(text: str | None) -> int | None:
     if text is None or text in SIDES:
         return SIDES.get(text or "")
     if not text.isdecimal():
-        raise typer.BadParameter(f"--style-size {text!r}: a number of pixels, fast (320) or best (640)")
+        raise typer.BadParameter(f"--style-size {text!r}: a number of pixels, fast (256) or best (640)")
     return int(text)
 
 
@@ -96,7 +96,7 @@ def color(
         typer.Option(help='Restyle: a name (see: vidcolor styles), a picture, or a mix such as "great-wave:0.7,sketch:0.3".'),
     ] = None,
     style_strength: Annotated[float, typer.Option(min=0, max=1, help="0 the film as it is, 1 all style.")] = 1.0,
-    style_size: Annotated[str | None, typer.Option(help="Short side at which the style looks: pixels, fast (320), best (640).")] = None,
+    style_size: Annotated[str | None, typer.Option(help="Short side at which the style looks: pixels, fast (256), best (640).")] = None,
     style_at: Annotated[list[str] | None, typer.Option(help="Another style from a time on: 00:10=great-wave; may be repeated.")] = None,
     color_from: Annotated[str | None, typer.Option(help="Whose colour a restyled film has: film or style (default).")] = None,
     keep_colors: Annotated[bool, typer.Option("--keep-colors", help="As --color-from film.")] = False,

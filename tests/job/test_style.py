@@ -178,10 +178,10 @@ def test_the_plan_says_the_style(program: Path, run: Any) -> None:
     words = ["film.mp4", "-o", "out.mp4", "--style", "warm", "--style-strength", "0.5", "--style-size", "fast", "--dry-run"]
     status, said, _ = run(*words)
     assert status == 0
-    assert "warm, strength 0.5, seen at 320 by stylize" in said
+    assert "warm, strength 0.5, seen at 256 by stylize" in said
     _, said, _ = run(*words, "--json", "--keep-colors")
     told = json.loads(said)
-    style = {"name": "warm", "network": "stylize", "strength": 0.5, "size": 320, "color_from": "film", "changes": []}
+    style = {"name": "warm", "network": "stylize", "strength": 0.5, "size": 256, "color_from": "film", "changes": []}
     assert told["style"] == style
     assert told["network"] == "colorize-fast"
     assert told["estimate"] > 0

@@ -11,8 +11,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install -e '.[train]'")
 
+import torch.nn.functional as F  # noqa: E402
+
 from training import style_data  # noqa: E402
-from training.style import CODE, NEAR, AnimeNetwork, StyleEncoder, StyleNetwork  # noqa: E402
+from training.style import CHANNELS, CODE, NEAR, AnimeNetwork, StyleEncoder, StyleNetwork, alike, blur_of_four  # noqa: E402
 from training.style_losses import colours, content_loss, gram, gram_distance, moved, structure, total_variation  # noqa: E402
 
 
@@ -67,6 +69,53 @@ def test_no_pattern_of_two_pixels_is_drawn_on_a_flat_picture(network: StyleNetwo
         styled, _ = network(flat, torch.randn(1, CODE), *nothing(network, 1))
         network.painter.last.bias.zero_()
     assert styled.flatten(2).std(2).max() < 1e-3
+
+
+def test_the_blur_of_four_is_the_binomial_blur_of_the_wide_picture_mirrored_at_its_rim() -> None:
+    fours = torch.randn(2, 12, 5, 7)
+    binomial = torch.tensor([1.0, 2.0, 1.0]) / 4
+    wide = F.pad(F.pixel_shuffle(fours, 2), (1, 1, 1, 1), mode="reflect")
+    wanted = F.conv2d(wide, (binomial[:, None] * binomial).expand(3, 1, 3, 3), groups=3)
+    found = F.pixel_shuffle(F.conv2d(F.pad(fours, (1, 1, 1, 1), mode="replicate"), blur_of_four()), 2)
+    torch.testing.assert_close(found, wanted)
+
+
+def test_a_matrix_of_colours_does_the_same_to_four_pixels_put_together() -> None:
+    picture, matrix = torch.rand(1, 3, 4, 6), torch.randn(1, 3, 3)
+    wanted = (matrix @ picture.flatten(2)).reshape(picture.shape)
+    fours = F.pixel_unshuffle(picture, 2)
+    found = F.pixel_shuffle((alike(matrix) @ fours.flatten(2)).reshape(fours.shape), 2)
+    torch.testing.assert_close(found, wanted)
+
+
+def test_statistics_of_some_pixels_are_nearly_those_of_all() -> None:
+    torch.manual_seed(1)
+    full = StyleNetwork().eval()
+    some = StyleNetwork(8).eval()
+    some.load_state_dict(full.state_dict())
+    smooth = F.interpolate(torch.rand(1, 3, 20, 20), size=(320, 320), mode="bicubic").clamp(0, 1)
+    code = 0.3 * torch.randn(1, CODE)
+    (wanted, all_of_them), (found, few) = (each(smooth, code, *nothing(each, 1)) for each in (full, some))
+    assert not torch.equal(all_of_them, few)
+    assert (found - wanted).abs().mean() < 0.01
+
+
+def test_what_all_pixels_have_in_common_does_not_reach_the_last_normalization(network: StyleNetwork) -> None:
+    """In bf16 a mean of two hundred deviations is known to half a deviation: held statistics would make the picture flicker."""
+    lifted = StyleNetwork().eval()
+    lifted.load_state_dict(network.state_dict())
+    with torch.no_grad():
+        lifted.painter.wide.weight.add_(1)
+        lifted.painter.fine.weight.add_(1)
+        _, measured = lifted(torch.rand(1, 3, 64, 64), torch.zeros(1, CODE), *nothing(network, 1))
+    mean, deviation = measured[:, -2 * CHANNELS[-1] :].chunk(2, 1)
+    assert (mean / deviation).abs().max() < 0.5
+
+
+def test_biases_that_a_normalization_takes_away_stay_nothing(network: StyleNetwork) -> None:
+    for layer in (*network.painter.filters, network.painter.up, network.painter.wide):
+        assert not layer.bias.requires_grad and not layer.bias.any()
+    assert network.painter.last.bias.requires_grad
 
 
 def test_filters_are_kept_in_bounds_and_small_ones_alone() -> None:
