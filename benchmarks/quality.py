@@ -12,10 +12,11 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from benchmarks import results
 from benchmarks.generators import Checkpoint, Mirrored, Point, Shipped, Source, default_point
+from benchmarks.peers import OneColor, ResNet6
 
 POINTS = "1:1,1:0,0.6:1,0.6:0.5,0.6:0"
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -57,6 +58,8 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
         which = kind.add_mutually_exclusive_group()
         which.add_argument("--network", default="colorize-fast", help="a network that the program ships")
         which.add_argument("--checkpoint", type=Path, help="a training checkpoint or state dict (.pt) instead")
+        which.add_argument("--one-color", type=OneColor.parse, metavar="CB:CR", help="one colour for everything instead")
+        which.add_argument("--resnet6", type=Path, help="checkpoint of a peer (see benchmarks/peers.py) instead")
         kind.add_argument("--precision", choices=["auto", "f32", "bf16"], default="auto", help="of a shipped network")
         kind.add_argument("--label", help="name of the network in the result")
         kind.add_argument("--tilt", type=Path, help="rebalancing weights (.pt) for a state dict that lacks them")
@@ -70,6 +73,10 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
 def load_source(args: argparse.Namespace) -> Source:
     if args.checkpoint:
         return Checkpoint(args.checkpoint, args.tilt, args.threads)
+    if args.one_color:
+        return cast(OneColor, args.one_color)
+    if args.resnet6:
+        return ResNet6(args.resnet6, args.threads)
     return Shipped(args.network, args.precision, args.threads)
 
 

@@ -12,33 +12,34 @@ from vidcolor.chroma import (
     encode_chroma,
     extremes,
     fit_rgb,
-    in_units,
     look_up,
     own_chroma,
     phases,
     room_tables,
     samples_inside,
-    sited_mean,
     slopes,
 )
 from vidcolor.frames import Frame
 from vidcolor.planes import SUBSAMPLING, Box, Codes, Floats, Layout, Planes, at_depth, chroma_block, mixed
 
+MIDDLE = 0.5
+"""Luma at which planes are given: near it the two interpolations of `FuseStyle` differ least."""
+
 
 class Low(NamedTuple):
-    """At style size, turned as the film is stored: what luma and chroma become, their slopes against luma, and that luma."""
+    """At style size, turned as the film is stored: what luma and chroma become at `MIDDLE` luma, and how they change with it."""
 
-    planes: Floats  # (3, h, w)
+    planes: list[Floats]
     slopes: list[Floats]
-    luma: Floats
 
 
 class FuseStyle:
     """Makes `frame.out` for a target layout from the source and what the style network made of it.
 
-    A plane at full size is cubic(low) + slope · (luma − cubic(luma_low)), as chroma is in colour work: the film's fine detail comes
-    along where the restyled plane follows luma, and stays away where it is flat. It is mixed with the film's own plane by `strength`:
-    at 0 the film comes out as it went in. With colour from the film only luma is restyled. Outside `work.box` nothing changes.
+    A plane at full size is linear(slope) · luma + cubic(low − slope · luma_low), both low at style size (the fast guided filter, He and
+    Sun 2015): the film's fine detail comes along where the restyled plane follows luma, and stays away where it is flat. It is mixed
+    with the film's own plane by `strength`: at 0 the film comes out as it went in. With colour from the film only luma is restyled.
+    Outside `work.box` nothing changes.
     Interlaced pictures whose chroma is subsampled vertically are treated field by field. Colour is drawn toward neutral where it
     would leave RGB.
     """
@@ -71,8 +72,9 @@ class FuseStyle:
         if source.layout.transfer != "sdr":
             raise ValueError("HDR pictures cannot be restyled")
         y = at_depth(source.y, source.layout, target)
-        own = self._own(source)
-        cb, cr = (encode_chroma(plane, target) for plane in own)
+        covered = box == Box(0, 0, target.width, target.height) and (self._color == 1 or not frame.own_color)
+        own = None if covered else self._own(source)
+        cb, cr = (encode_chroma(plane, target) for plane in own) if own else (self._neutral(), self._neutral())
         if self._strength == 0 and frame.own_color:
             return Planes(y, cb, cr, target)
         y = y.copy() if y is source.y else y
@@ -80,9 +82,13 @@ class FuseStyle:
         for first, step in ((0, 2), (1, 2)) if self._fields else ((0, 1),):
             top, bottom = (-((first - line) // step) for line in (box.top, box.top + box.height))
             lines = slice(first, None, step)
-            part = Part(y[lines], own[0][lines], own[1][lines], cb[lines], cr[lines])
+            part = Part(y[lines], (own[0][lines], own[1][lines]) if own else None, cb[lines], cr[lines])
             self._restyle(part, source.y[lines], source.layout, low, Box(box.left, top, box.width, bottom - top), frame.own_color)
         return Planes(y, cb, cr, target)
+
+    def _neutral(self) -> Codes:
+        neutral, _ = self._target.chroma_codes
+        return cast(Codes, np.full(self._target.chroma_shape, neutral, self._target.dtype))
 
     def _own(self, source: Planes) -> tuple[Floats, Floats]:
         """The film's own chroma on the samples of the target, in its units; neutral for grey."""
@@ -110,20 +116,17 @@ class FuseStyle:
             styled[1:] = content[1:] + np.float32(self._color) * (styled[1:] - content[1:])
         if frame.source.layout.matrix != self._target.matrix:
             styled[1:] = mixed(self._block(frame.source.layout), styled[1:])
-        return Low(styled, slopes(styled, content[0]), content[0])
+        rise = slopes(styled, content[0])
+        away = content[0] - np.float32(MIDDLE)
+        return Low([plane - slope * away for plane, slope in zip(styled, rise, strict=True)], rise)
 
     def _restyle(self, part: Part, y: Codes, source: Layout, low: Low, box: Box, own_color: bool) -> None:
         """Fill the part of the planes that lies in the box: luma first, since chroma must fit it."""
         if box.height <= 0:
             return
-        inside = slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
-        seen = in_units(y[inside], source)
         if self._strength > 0:
-            (luma,) = self._followed(low, (0,), seen)
-            np.clip(luma, 0, 1, out=luma)
-            if self._strength < 1:
-                cv2.addWeighted(luma, self._strength, seen, 1 - self._strength, 0, dst=luma)
-            part.y[inside] = _encode_luma(luma, self._target)
+            inside = slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
+            self._paint_luma(part.y[inside], y[inside], source, low)
         across, down = SUBSAMPLING[self._target.chroma]
         lines = min(part.y.shape[0], part.cb.shape[0] << down)  # the last luma line of a field may have no chroma line of its own
         rows = samples_inside(box.top, min(box.height, lines - box.top), lines, down)
@@ -131,60 +134,75 @@ class FuseStyle:
         if rows.start >= rows.stop or columns.start >= columns.stop:
             return
         shared = slice(rows.start << down, min(rows.stop << down, lines)), slice(columns.start << across, columns.stop << across)
-        guide = in_units(sited_mean(phases(y[shared], self._target), self._target.siting), source)
-        own = part.own_cb[rows, columns], part.own_cr[rows, columns]
-        chroma = self._chroma(low, guide, own if own_color else None)
-        below, above = (
-            look_up(codes, table)
-            for codes, table in zip(extremes(phases(part.y[shared], self._target)), room_tables(self._target), strict=True)
-        )
-        fit_rgb(*chroma, below, above, self._target.matrix)
-        part.cb[rows, columns], part.cr[rows, columns] = (encode_chroma(plane, self._target) for plane in chroma)
+        own = (part.own[0][rows, columns], part.own[1][rows, columns]) if part.own and own_color else None
+        chroma = Part(part.y[shared], own, part.cb[rows, columns], part.cr[rows, columns])
+        self._paint_chroma(chroma, y[shared], source, low)
 
-    def _chroma(self, low: Low, guide: Floats, own: tuple[Floats, Floats] | None) -> tuple[Floats, Floats]:
-        """Cb and Cr at the guide's size; mixed with the film's own where it has any."""
-        if own is not None and self._color == 0:
-            return own[0].copy(), own[1].copy()
-        cb, cr = self._followed(low, (1, 2), guide)
-        if own is not None and self._color < 1:
-            for plane, film in zip((cb, cr), own, strict=True):
+    def _paint_luma(self, out: Codes, y: Codes, source: Layout, low: Low) -> None:
+        away = _away(y, source)
+        (luma,) = self._followed(low, (0,), away)
+        if self._strength < 1:
+            np.clip(luma, 0, 1, out=luma)
+            cv2.addWeighted(luma, self._strength, away, 1 - self._strength, MIDDLE * (1 - self._strength), dst=luma)
+        out[:] = _encode_luma(luma, self._target)
+
+    def _paint_chroma(self, part: Part, y: Codes, source: Layout, low: Low) -> None:
+        """Fill cb and cr of a part whose luma is painted; its own chroma is mixed in where it has some. `y`: luma as it was."""
+        if part.own and self._color == 0:
+            chroma = [plane.copy() for plane in part.own]
+        else:
+            # As at style size, the siting of chroma is left aside: it is less than a pixel.
+            chroma = self._followed(low, (1, 2), _away(_halved(y, part.cb.shape), source))
+            for plane, film in zip(chroma, part.own or (), strict=False):
                 cv2.addWeighted(plane, self._color, film, 1 - self._color, 0, dst=plane)
-        return cb, cr
+        least, most = extremes(phases(part.y, self._target))
+        below, above = (look_up(codes, table) for codes, table in zip((least, most), room_tables(self._target), strict=True))
+        fit_rgb(chroma[0], chroma[1], below, above, self._target.matrix)
+        part.cb[:], part.cr[:] = (encode_chroma(plane, self._target) for plane in chroma)
 
-    def _followed(self, low: Low, places: tuple[int, ...], luma: Floats) -> list[Floats]:
-        """Planes at the size of `luma` (H, W): cubic(low) + slope · (luma − cubic(luma_low)), area averages where it is smaller.
+    def _followed(self, low: Low, places: tuple[int, ...], away: Floats) -> list[Floats]:
+        """Planes for luma that is `away` (H, W) from `MIDDLE`; area averages where that is smaller.
 
         They lie in buffers that the next call for this size writes over.
         """
-        height, width = luma.shape
-        if luma.shape not in self._buffers:
-            self._buffers[luma.shape] = np.empty((4, height, width), np.float32)
-        detail, slope, *planes = self._buffers[luma.shape]
-        smaller = height < low.luma.shape[0] and width < low.luma.shape[1]
+        height, width = away.shape
+        if away.shape not in self._buffers:
+            self._buffers[away.shape] = np.empty((3, height, width), np.float32)
+        slope, *planes = self._buffers[away.shape]
+        smaller = height < low.planes[0].shape[0] and width < low.planes[0].shape[1]
         fine, coarse = (cv2.INTER_AREA, cv2.INTER_AREA) if smaller else (cv2.INTER_CUBIC, cv2.INTER_LINEAR)
-        cv2.resize(low.luma, (width, height), dst=detail, interpolation=fine)
-        cv2.subtract(luma, detail, dst=detail)
         for place, plane in zip(places, planes, strict=False):
             cv2.resize(low.slopes[place], (width, height), dst=slope, interpolation=coarse)
-            cv2.multiply(slope, detail, dst=slope)
+            cv2.multiply(slope, away, dst=slope)
             cv2.resize(low.planes[place], (width, height), dst=plane, interpolation=fine)
             cv2.add(plane, slope, dst=plane)
         return planes[: len(places)]
 
 
 class Part(NamedTuple):
-    """Planes of a frame, or of a field of it: codes that are written, and the film's own chroma."""
+    """Planes of a frame, or of a field of it: codes that are written, and the film's own chroma where some of it stays."""
 
     y: Codes
-    own_cb: Floats
-    own_cr: Floats
+    own: tuple[Floats, Floats] | None
     cb: Codes
     cr: Codes
 
 
+def _halved(codes: Codes, size: tuple[int, ...]) -> Codes:
+    """Luma codes at the `size` (h, w) of chroma, by area averaging."""
+    return codes if codes.shape == size else cast(Codes, cv2.resize(codes, size[::-1], interpolation=cv2.INTER_AREA))
+
+
+def _away(codes: Codes, layout: Layout) -> Floats:
+    """Luma codes in network units, less `MIDDLE`; float32."""
+    black, white = layout.luma_codes
+    scale = 1 / (white - black)
+    return cast(Floats, cv2.addWeighted(codes, scale, codes, 0, -black * scale - MIDDLE, dtype=cv2.CV_32F))
+
+
 def _encode_luma(luma: Floats, layout: Layout) -> Codes:
-    """Luma in network units to code values, rounded once and saturated."""
+    """Luma in network units to code values, rounded once and held between black and white."""
     black, white = layout.luma_codes
     kind = cv2.CV_8U if layout.depth == 8 else cv2.CV_16U
-    codes = cv2.addWeighted(luma, white - black, luma, 0, black, dtype=kind)
-    return cast(Codes, codes if layout.depth in (8, 16) else np.minimum(codes, (1 << layout.depth) - 1))
+    codes = cast(Codes, cv2.addWeighted(luma, white - black, luma, 0, black, dtype=kind))
+    return np.clip(codes, black, white, out=codes)
