@@ -154,7 +154,8 @@ class Generator(nn.Module):
             nn.Sequential(ConvNorm(w[2], w[2]), ConvNorm(w[2], w[2])),
         )
         self.ctx, self.head = ConvNorm(deep, w[0], 1), nn.Conv2d(w[2], outputs or len(bins), 1)
-        self.hint4, self.mix = ConvNorm(3, 16, 3), ConvNorm(w[2] + 16, w[2], 3)
+        self.hint4, self.detail = ConvNorm(3, 16, 3), ConvNorm(1, 16, 7, 4)
+        self.mix = ConvNorm(w[2] + 32, w[2], 3)
 
     def forward(self, luma: Tensor, hints: Tensor) -> Tensor:
         """Logits (N, K, H/4, W/4) from luma (N, 1, H, W) in [0, 1] and hints (N, 3, H, W); H and W multiples of 32."""
@@ -165,7 +166,7 @@ class Generator(nn.Module):
         z = self.d16(double(self.l32(deep) + context) + self.l16(sixteen))
         z = self.d8(double(self.u8(z)) + self.l8(eight))
         z = self.d4(double(self.u4(z)) + self.l4(four))
-        z = self.mix(torch.cat([z, self.hint4(F.avg_pool2d(hints, 4))], 1))
+        z = self.mix(torch.cat([z, self.hint4(F.avg_pool2d(hints, 4)), self.detail(luma - 0.5)], 1))
         return self.head(z)
 
     def chroma(self, logits: Tensor, temperature: Tensor | float = 1.0, tilt: Tensor | float = 0.0) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch (pip install -e '.[train]')")
-from training.critics import CRITICS, Critic, Patches, Projected  # noqa: E402
+from training.critics import CRITICS, Critic, Doubled, Patches, Projected  # noqa: E402
 from training.data import BinEncoder, Crops, Sample, class_weights, leader, load_photos, split  # noqa: E402
 from training.depthwise import Depthwise  # noqa: E402
 from training.losses import adversarial, decode, hinge, perceptual, rebalanced_cross_entropy  # noqa: E402
@@ -166,7 +166,7 @@ def test_a_critic_gives_the_generator_a_gradient(kind: str) -> None:
 
 
 def test_the_heads_that_are_kept_fit_the_discriminator() -> None:
-    Projected().heads.load_state_dict(torch.load(ROOT / "training" / "heads.pt", weights_only=True))
+    Doubled().heads.load_state_dict(torch.load(ROOT / "training" / "heads.pt", weights_only=True))
 
 
 def test_the_same_picture_has_no_perceptual_distance() -> None:
