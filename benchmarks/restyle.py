@@ -88,13 +88,13 @@ class Clip:
         """What the networks that were used so far run in."""
         return ", ".join(sorted({loaded.precision for loaded in self._loaded.values()}))
 
-    def look(self, planes: Planes) -> Floats:
-        """Y, Cb and Cr (3, h, w) at style size, in units of the planes' own matrix: upright, inside the black borders."""
-        return shrink_color(planes, self.plan.box, self.size, quarters(self.plan.film))
+    def look(self, planes: Planes, size: tuple[int, int] | None = None) -> Floats:
+        """Y, Cb and Cr (3, h, w) at style size or another, in units of the planes' own matrix: upright, inside the black borders."""
+        return shrink_color(planes, self.plan.box, size or self.size, quarters(self.plan.film))
 
-    def rgb(self, planes: Planes) -> Floats:
-        """RGB (3, h, w) in [0, 1] at style size."""
-        return to_rgb_units(self.look(planes), planes.layout.matrix)
+    def rgb(self, planes: Planes, size: tuple[int, int] | None = None) -> Floats:
+        """RGB (3, h, w) in [0, 1] at style size or another."""
+        return to_rgb_units(self.look(planes, size), planes.layout.matrix)
 
 
 def first_shot(frames: Iterable[Frame], count: int) -> list[Frame]:

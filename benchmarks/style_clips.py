@@ -158,13 +158,14 @@ def measure_wobble(
 
 
 def pan_versions(frames: Sequence[NDArray[np.uint8]], styles: Sequence[str], device: str) -> Iterator[tuple[str, list[Floats]]]:
-    """RGB of a pan as the program reads it, under "input", and in each style."""
+    """RGB of a pan at its own size, as the program reads it, under "input", and as it writes it in each style."""
+    size = frames[0].shape[0], frames[0].shape[1]
     with tempfile.TemporaryDirectory() as folder:
         path = write_lossless(Path(folder) / "pan.mkv", frames)
         with Clip(path, len(frames), styles[0], device) as clip:
-            yield "input", [clip.rgb(planes) for _, planes in clip.frames]
+            yield "input", [clip.rgb(planes, size) for _, planes in clip.frames]
             for style in styles:
-                yield style, restyled(clip, style).rgb
+                yield style, [clip.rgb(frame.out, size) for frame in clip.restyled(style) if frame.out]
 
 
 def write_lossless(path: Path, frames: Sequence[NDArray[np.uint8]]) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch (pip install -e '.[train]')")
-from training.critics import CRITICS, Critic, Doubled, Patches, Projected  # noqa: E402
+from training.critics import CRITICS, Critic, Doubled, Patches  # noqa: E402
 from training.data import BinEncoder, Crops, Sample, class_weights, leader, load_photos, split  # noqa: E402
 from training.depthwise import Depthwise  # noqa: E402
 from training.losses import adversarial, decode, hinge, perceptual, rebalanced_cross_entropy  # noqa: E402
