@@ -38,9 +38,16 @@ def read_golden(network: networks.Network) -> tuple[Values, Values]:
 
 
 def difference(got: Values, wanted: Values) -> float:
-    """Largest difference over all outputs, by the wanted number where that is above 1; infinite where an answer is not finite."""
-    worst = max(float((np.abs(got[name] - wanted[name]) / np.maximum(1, np.abs(wanted[name]))).max()) for name in wanted)
-    return worst if np.isfinite(worst) else float("inf")
+    """Largest difference over all outputs; infinite where an answer is not finite.
+
+    It counts by the wanted number, or by the deviation of all wanted numbers of that output, where either is above 1: among statistics
+    of ten, a mean near 0 is not known better than the others.
+    """
+    worst = []
+    for name, array in wanted.items():
+        scale = np.maximum(max(1.0, float(array.std())), np.abs(array))
+        worst.append((np.abs(got[name] - array) / scale).max())
+    return float(np.max(worst)) if np.isfinite(worst).all() else float("inf")
 
 
 def count_macs(path: Path, shapes: Shapes) -> int:

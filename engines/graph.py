@@ -37,11 +37,14 @@ def to_onnx(network: nn.Module, kind: Kind) -> onnx.ModelProto:
 
     fold_constants(program.model, should_fold=touches_weights)  # optimize=True would fold the batch norms
     remove_unused_nodes(program.model)
-    return tidy(program.model_proto, kind)
+    return tidy(program.model_proto, kind, names)
 
 
-def tidy(model: onnx.ModelProto, kind: Kind) -> onnx.ModelProto:
-    """Without traces of the exporter (stack traces hold paths), with the card's names of dimensions, constants stored once."""
+def tidy(model: onnx.ModelProto, kind: Kind, names: set[str]) -> onnx.ModelProto:
+    """Without traces of the exporter (stack traces hold paths), with the card's names of dimensions, constants stored once.
+
+    `names` are those of the state; two of its tensors may be equal, and both are needed to train on.
+    """
     graph = model.graph
     nodes, weights = list(graph.node), {}
     same: dict[str, str] = {}
@@ -50,7 +53,7 @@ def tidy(model: onnx.ModelProto, kind: Kind) -> onnx.ModelProto:
         array = numpy_helper.to_array(tensor)
         name = tensor.name.removeprefix("generator.")
         key = (tensor.data_type, array.shape, array.tobytes())
-        if name == tensor.name:  # a constant of the graph, not of the state
+        if tensor.name not in names:  # a constant of the graph
             name = first.setdefault(key, name)
         same[tensor.name] = name
         weights[name] = numpy_helper.from_array(array, name)
@@ -110,7 +113,7 @@ def check_parity(data: bytes, network: nn.Module, kind: Kind) -> float:
 
 
 def tolerances(network: nn.Module, kind: Kind) -> dict[str, float]:
-    """Largest absolute difference a backend may show: what torch shows in that precision against f32, with a margin of 3."""
+    """Largest absolute difference a backend may show: what torch shows in that precision against f32, with the margin of the kind."""
     result = {"f32": 5 * PARITY}
     for name, dtype in (("bf16", torch.bfloat16), ("f16", torch.float16)):
         worst = 0.0
@@ -119,5 +122,5 @@ def tolerances(network: nn.Module, kind: Kind) -> dict[str, float]:
             exact = answer(network, kind, inputs)
             with torch.autocast("cpu", dtype):
                 worst = max(worst, difference(answer(network, kind, inputs), exact))
-        result[name] = float(f"{3 * worst:.2g}")
+        result[name] = float(f"{kind.margin * worst:.2g}")
     return result

@@ -23,7 +23,8 @@ Shape = tuple[int, int, int]
 @dataclass(frozen=True)
 class Kind:
     """`part`: where a checkpoint keeps the weights; `picture`: inputs of a shape (N, H, W), by name and in the order of `inputs`;
-    `shapes`: what the file is compared with torch at; `plain`: the network without weights; `wrap`: what is exported around it."""
+    `shapes`: what the file is compared with torch at; `plain`: the network without weights; `wrap`: what is exported around it;
+    `margin`: how much farther from f32 than torch in the same precision a backend may be."""
 
     name: str
     part: str
@@ -36,6 +37,7 @@ class Kind:
     limit_bytes: int = 10_000_000
     multiple: int = 32
     wrap: Callable[[nn.Module], nn.Module] | None = None
+    margin: float = 3
 
     def build(self, state: State) -> nn.Module:
         """The network of a state that may lack the counters of batch norms, in eval mode."""
@@ -101,6 +103,7 @@ KINDS = {
             {"picture": PICTURE, "code": ["N", CODE], "stats": NUMBERS, "stats_weight": [1]},
             {"styled": PICTURE, "measured": NUMBERS},
             352, picture_and_code, ((1, 32, 32), (2, 64, 96), (3, 96, 64), (1, 192, 320)), partial(StyleNetwork, 8), 5_000_000,
+            margin=5,  # sums of statistics are kept by every runtime in its own precision
         ),
         Kind(
             "stylize-anime", "network", {"picture": PICTURE}, {"styled": PICTURE},

@@ -18,6 +18,7 @@ from engines import export, graph  # noqa: E402
 from engines.check import difference  # noqa: E402
 from engines.kinds import KINDS  # noqa: E402
 from training.network import Generator, Runtime  # noqa: E402
+from training.style import StyleNetwork  # noqa: E402
 from vidcolor import networks  # noqa: E402
 
 SHIPPED = Path(__file__).parents[1] / "engines" / "networks" / "colorize-fast.onnx"
@@ -94,6 +95,12 @@ def test_rounding_to_fp16_hardly_moves_the_answer(exported, generator):
     assert difference(exact, outputs_of(golden)) < 0.02
 
 
+@pytest.mark.parametrize("name", ["stylize", "stylize-anime", "style-encoder"])
+def test_the_shipped_style_networks_go_back_too(name):
+    card = json.loads(SHIPPED.with_name(f"{name}.json").read_text())
+    assert export.to_state_dict(SHIPPED.with_name(f"{name}.onnx"), export.kind_of(card))
+
+
 def test_the_shipped_network_goes_back_too():
     generator = Generator()
     generator.load_state_dict(export.to_state_dict(SHIPPED))
@@ -123,3 +130,9 @@ def test_a_graph_that_differs_from_torch_is_refused(exported, generator):
         other.head.bias += torch.linspace(0, 1, len(other.head.bias))
     with pytest.raises(ValueError, match="differs from torch"):
         graph.check_parity(exported.read_bytes(), Runtime(other).eval(), KIND)
+
+
+def test_tensors_of_the_state_that_are_equal_are_both_there():
+    exported = graph.to_onnx(StyleNetwork().eval(), KINDS["stylize"])
+    names = {tensor.name for tensor in exported.graph.initializer}
+    assert {"painter.body.0.bias", "painter.body.1.bias"} <= names
