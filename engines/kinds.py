@@ -103,7 +103,7 @@ KINDS = {
             {"picture": PICTURE, "code": ["N", CODE], "stats": NUMBERS, "stats_weight": [1]},
             {"styled": PICTURE, "measured": NUMBERS},
             352, picture_and_code, ((1, 32, 32), (2, 64, 96), (3, 96, 64), (1, 192, 320)), partial(StyleNetwork, 8), 5_000_000,
-            margin=5,  # sums of statistics are kept by every runtime in its own precision
+            margin=10,  # OpenVINO knows the last means to a hundredth of a deviation; pictures are within 0.005
         ),
         Kind(
             "stylize-anime", "network", {"picture": PICTURE}, {"styled": PICTURE},
