@@ -81,12 +81,12 @@ class Checkpoint:
         """Raises SystemExit where the file holds another network's weights."""
         import torch
 
-        from training.network import build
+        from training.network import build, weights_of
 
         torch.set_num_threads(threads)
         saved = torch.load(path, map_location="cpu", weights_only=True)
         self.torch, self.network, self.label = torch, build(**saved.get("build", {})), str(path.name)
-        state: dict[str, Any] = {key: value.float() for key, value in saved.get("ema", saved).items()}
+        state = weights_of(saved)
         if tilt is not None:
             state["log_weights"] = torch.load(tilt, map_location="cpu", weights_only=True).float().log()
         missing = [key for key in self.network.load_state_dict(state, strict=False).missing_keys if not key.endswith("num_batches_tracked")]

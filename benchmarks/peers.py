@@ -7,13 +7,14 @@ of a ResNet-18 (He et al. 2016) on luma, and convolutions between three doubling
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
 
 from benchmarks.generators import Floats
 from vidcolor.backends.base import Arrays, Session
+from vidcolor.planes import from_rgb_units
 
 
 class OneColor:
@@ -77,10 +78,9 @@ class ResNet6:
 
 def chroma_of_lab(luma: Floats, ab: Floats) -> Floats:
     """Cb, Cr of BT.709 (2, h/4, w/4) for luma (h, w) in [0, 1] taken for L / 100, and a, b (2, h, w) of CIE Lab."""
-    rgb = cv2.cvtColor(np.dstack([luma * 100, *ab]).astype(np.float32), cv2.COLOR_Lab2RGB)
-    y = rgb @ np.array([0.2126, 0.7152, 0.0722], np.float32)
-    planes = (rgb[..., 2] - y) / np.float32(1.8556), (rgb[..., 0] - y) / np.float32(1.5748)
+    rgb = cast(Floats, cv2.cvtColor(np.dstack([luma * 100, *ab]).astype(np.float32), cv2.COLOR_Lab2RGB))
     size = luma.shape[1] // 4, luma.shape[0] // 4
+    planes = from_rgb_units(rgb.transpose(2, 0, 1), "bt709")[1:]
     return np.stack([cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes])
 
 

@@ -159,13 +159,13 @@ def measure_wobble(
 
 def pan_versions(frames: Sequence[NDArray[np.uint8]], styles: Sequence[str], device: str) -> Iterator[tuple[str, list[Floats]]]:
     """RGB of a pan at its own size, as the program reads it, under "input", and as it writes it in each style."""
-    size = frames[0].shape[0], frames[0].shape[1]
+    height, width, _ = frames[0].shape
     with tempfile.TemporaryDirectory() as folder:
         path = write_lossless(Path(folder) / "pan.mkv", frames)
         with Clip(path, len(frames), styles[0], device) as clip:
-            yield "input", [clip.rgb(planes, size) for _, planes in clip.frames]
+            yield "input", [clip.rgb(planes, (height, width)) for _, planes in clip.frames]
             for style in styles:
-                yield style, [clip.rgb(frame.out, size) for frame in clip.restyled(style) if frame.out]
+                yield style, [clip.rgb(frame.out, (height, width)) for frame in clip.restyled(style) if frame.out is not None]
 
 
 def write_lossless(path: Path, frames: Sequence[NDArray[np.uint8]]) -> Path:

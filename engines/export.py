@@ -25,13 +25,12 @@ from torch import Tensor
 
 from engines.graph import HALF_FROM, answer, check_parity, halve, to_onnx, tolerances
 from engines.kinds import KINDS, Kind, kind_of
+from training.network import weights_of
 
 
 def read_state(path: Path, part: str = "ema") -> dict[str, Tensor]:
     """Weights as f32 of a part of a checkpoint (of the colour generator: its moving average) or of a plain state dict."""
-    saved = torch.load(path, map_location="cpu", weights_only=True)
-    state = saved.get(part, saved)
-    return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+    return weights_of(torch.load(path, map_location="cpu", weights_only=True), part)
 
 
 def rounded(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -24,7 +24,7 @@ from torch import Tensor
 from training.critics import CRITICS, Critic, Projected
 from training.data import BinEncoder, Crops, Sample, class_weights, load_photos
 from training.losses import adversarial, chroma_error, decode, hinge, perceptual, rebalanced_cross_entropy
-from training.network import ENCODERS, Generator, build
+from training.network import ENCODERS, Generator, build, weights_of
 from training.sheet import sheet
 
 Batch = tuple[Tensor, ...]
@@ -90,8 +90,7 @@ class Run:
         self.network = build(**self.build)
         if args.start:
             start = torch.load(args.start, map_location="cpu", weights_only=True)
-            state = {key: value.float() for key, value in start.get("ema", start).items()}
-            missing = self.network.load_state_dict(state, strict=False).missing_keys
+            missing = self.network.load_state_dict(weights_of(start), strict=False).missing_keys
             if set(missing) - {"log_weights"} - {key for key in missing if key.endswith("num_batches_tracked")}:
                 raise SystemExit(f"{args.start}: not weights of this network, {len(missing)} tensors are missing")
             self.seen["crops"] = start.get("seen", {}).get("crops", 0)

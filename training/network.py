@@ -6,7 +6,9 @@ Its encoder is EfficientNet-Lite0 (Tan & Le 2019, the Lite variant of 2020), so 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -207,6 +209,11 @@ class Regressor(Generator):
 def build(encoder: str = "lite0", widths: tuple[int, int, int] = (128, 96, 64), regression: bool = False) -> Generator:
     """The generator of these settings; a checkpoint keeps them under "build"."""
     return Regressor(encoder, widths) if regression else Generator(encoder, widths)
+
+
+def weights_of(saved: Mapping[str, Any], part: str = "ema") -> dict[str, Tensor]:
+    """Weights as f32 of a part of a checkpoint (of the colour generator: its moving average), or of a plain state dict."""
+    return {key: value.float() if value.is_floating_point() else value for key, value in saved.get(part, saved).items()}
 
 
 def double(x: Tensor) -> Tensor:

@@ -14,6 +14,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from training.network import weights_of
+
 
 def average(states: Sequence[Mapping[str, Tensor]], shares: Sequence[float]) -> dict[str, Tensor]:
     """Weighted mean of float tensors, by name; counters are the first one's.
@@ -35,8 +37,8 @@ def average(states: Sequence[Mapping[str, Tensor]], shares: Sequence[float]) -> 
 
 def read(path: Path) -> dict[str, Tensor]:
     """The moving average of a checkpoint, or a plain state dict; without the counters of batch norms, which exports lack."""
-    saved = torch.load(path, map_location="cpu", weights_only=True)
-    return {key: value for key, value in saved.get("ema", saved).items() if not key.endswith("num_batches_tracked")}
+    state = weights_of(torch.load(path, map_location="cpu", weights_only=True))
+    return {key: value for key, value in state.items() if not key.endswith("num_batches_tracked")}
 
 
 def main() -> None:

@@ -160,8 +160,11 @@ class StyleNetwork(nn.Module):
         norms = zip(affines.split(widths, 1), stats.split(widths, 1), STRIDES, strict=True)
         measured: list[Tensor] = []
 
+        def sampled(x: Tensor, stride: int) -> Tensor:
+            return some(x, max(1, self.every // stride))
+
         def centre(x: Tensor, stride: int) -> Tensor:
-            return some(x, max(1, self.every // stride)).float().mean((2, 3), keepdim=True)
+            return sampled(x, stride).float().mean((2, 3), keepdim=True)
 
         def level(x: Tensor, stride: int) -> Tensor:
             # Else a normalization behind it is handed means of two hundred deviations: what light does to those, held statistics pass on.
@@ -173,7 +176,7 @@ class StyleNetwork(nn.Module):
             around = centre(x, stride)
             x = convolution(x - around)
             away = F.conv2d(around, convolution.weight.float().sum((2, 3), keepdim=True))
-            seen = some(x, max(1, self.every // stride))
+            seen = sampled(x, stride)
             mean = seen.mean((2, 3), keepdim=True)
             deviation = ((seen - mean).square().mean((2, 3), keepdim=True) + SMALLEST).sqrt()
             own = torch.cat([mean + away, deviation], 1)
@@ -214,7 +217,6 @@ class StyleNetwork(nn.Module):
             logs.append(torch.cat([pair.chunk(2, 1)[1] for pair in pairs], 1).log().mean(0))
         for layer, deviation in zip(self.painter.filters, torch.stack(logs).mean(0).exp().split(CHANNELS), strict=True):
             layer.weight.div_(deviation[:, None, None, None])
-            cast(Tensor, layer.bias).div_(deviation)
 
 
 class AnimeNetwork(nn.Module):

@@ -167,11 +167,11 @@ def _mean(parts: Sequence[NDArray[Any]], at: str | None, axis: int) -> Floats:
     return total
 
 
-def in_units(codes: Codes | Floats, layout: Layout) -> Floats:
-    """Luma codes to [0, 1] between black and white, not clipped and not through a tone curve; float32."""
+def in_units(codes: Codes | Floats, layout: Layout, less: float = 0.0) -> Floats:
+    """Luma codes to [0, 1] between black and white, less a constant; not clipped and not through a tone curve; float32."""
     black, white = layout.luma_codes
     scale = 1 / (white - black)
-    return cast(Floats, cv2.addWeighted(codes, scale, codes, 0, -black * scale, dtype=cv2.CV_32F))
+    return cast(Floats, cv2.addWeighted(codes, scale, codes, 0, -black * scale - less, dtype=cv2.CV_32F))
 
 
 def extremes(grid: list[list[Codes]]) -> tuple[Codes, Codes]:

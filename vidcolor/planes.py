@@ -141,6 +141,12 @@ def mixed(matrix: Floats, planes: Floats) -> Floats:
     return result
 
 
+def neutral_chroma(layout: Layout) -> Codes:
+    """A chroma plane of a layout in which nothing has a colour."""
+    neutral, _ = layout.chroma_codes
+    return cast(Codes, np.full(layout.chroma_shape, neutral, layout.dtype))
+
+
 def luma_units(y: Codes, layout: Layout) -> Floats:
     """Code values to network units: float32, black 0, white 1, clipped; PQ and HLG through a tone curve."""
     black, white = layout.luma_codes

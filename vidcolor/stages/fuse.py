@@ -27,7 +27,7 @@ from vidcolor.chroma import (
     sited_mean,
 )
 from vidcolor.frames import Frame, Work
-from vidcolor.planes import SUBSAMPLING, Box, Codes, Floats, Layout, Planes, at_depth, chroma_block, mixed
+from vidcolor.planes import SUBSAMPLING, Box, Codes, Floats, Layout, Planes, at_depth, chroma_block, mixed, neutral_chroma
 
 STRIP = 1 << 17
 """Chroma samples that are computed on at a time."""
@@ -66,7 +66,7 @@ class Fuse:
         height, width = chroma.shape[1:]
         luma = cast(Floats, cv2.resize(seen, (width, height), interpolation=cv2.INTER_AREA))
         low = guided(mixed(self._block, chroma), luma)
-        cb, cr = self._neutral(), self._neutral()
+        cb, cr = neutral_chroma(self._target), neutral_chroma(self._target)
         for first, step in ((0, 2), (1, 2)) if self._interlaced else ((0, 1),):
             top, bottom = (-((first - line) // step) for line in (work.box.top, work.box.top + work.box.height))
             box = Box(work.box.left, top, work.box.width, bottom - top)
@@ -113,17 +113,13 @@ class Fuse:
         size = max(1, STRIP // width) if self._target.siting in ("left", "center") else height
         return [slice(start, min(start + size, height)) for start in range(0, height, size)]
 
-    def _neutral(self) -> Codes:
-        neutral, _ = self._target.chroma_codes
-        return cast(Codes, np.full(self._target.chroma_shape, neutral, self._target.dtype))
-
     def _kept(self, source: Planes) -> Planes:
         """The source's own chroma; converted only where format, siting, range or depth differ."""
         target, layout = self._target, source.layout
         _check(layout, target)
         y = at_depth(source.y, layout, target)
         if source.cb is None or source.cr is None:
-            return Planes(y, self._neutral(), self._neutral(), target)
+            return Planes(y, neutral_chroma(target), neutral_chroma(target), target)
         if layout.matrix != target.matrix:
             raise ValueError(f"a frame kept in {layout.matrix} cannot leave as {target.matrix}: its luma would have to change")
         if _chroma_kind(layout) == _chroma_kind(target):

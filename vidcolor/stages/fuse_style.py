@@ -12,6 +12,7 @@ from vidcolor.chroma import (
     encode_chroma,
     extremes,
     fit_rgb,
+    in_units,
     look_up,
     own_chroma,
     phases,
@@ -20,7 +21,7 @@ from vidcolor.chroma import (
     slopes,
 )
 from vidcolor.frames import Frame
-from vidcolor.planes import SUBSAMPLING, Box, Codes, Floats, Layout, Planes, at_depth, chroma_block, mixed
+from vidcolor.planes import SUBSAMPLING, Box, Codes, Floats, Layout, Planes, at_depth, chroma_block, mixed, neutral_chroma
 
 MIDDLE = 0.5
 """Luma at which planes are given: near it the two interpolations of `FuseStyle` differ least."""
@@ -74,7 +75,7 @@ class FuseStyle:
         y = at_depth(source.y, source.layout, target)
         covered = box == Box(0, 0, target.width, target.height) and (self._color == 1 or not frame.own_color)
         own = None if covered else self._own(source)
-        cb, cr = (encode_chroma(plane, target) for plane in own) if own else (self._neutral(), self._neutral())
+        cb, cr = (encode_chroma(plane, target) for plane in own) if own else (neutral_chroma(target), neutral_chroma(target))
         if self._strength == 0 and frame.own_color:
             return Planes(y, cb, cr, target)
         y = y.copy() if y is source.y else y
@@ -85,10 +86,6 @@ class FuseStyle:
             part = Part(y[lines], (own[0][lines], own[1][lines]) if own else None, cb[lines], cr[lines])
             self._restyle(part, source.y[lines], source.layout, low, Box(box.left, top, box.width, bottom - top), frame.own_color)
         return Planes(y, cb, cr, target)
-
-    def _neutral(self) -> Codes:
-        neutral, _ = self._target.chroma_codes
-        return cast(Codes, np.full(self._target.chroma_shape, neutral, self._target.dtype))
 
     def _own(self, source: Planes) -> tuple[Floats, Floats]:
         """The film's own chroma on the samples of the target, in its units; neutral for grey."""
@@ -139,7 +136,7 @@ class FuseStyle:
         self._paint_chroma(chroma, y[shared], source, low)
 
     def _paint_luma(self, out: Codes, y: Codes, source: Layout, low: Low) -> None:
-        away = _away(y, source)
+        away = in_units(y, source, MIDDLE)
         (luma,) = self._followed(low, (0,), away)
         if self._strength < 1:
             np.clip(luma, 0, 1, out=luma)
@@ -152,7 +149,8 @@ class FuseStyle:
             chroma = [plane.copy() for plane in part.own]
         else:
             # As at style size, the siting of chroma is left aside: it is less than a pixel.
-            chroma = self._followed(low, (1, 2), _away(_halved(y, part.cb.shape), source))
+            guide = cast(Codes, cv2.resize(y, part.cb.shape[::-1], interpolation=cv2.INTER_AREA))
+            chroma = self._followed(low, (1, 2), in_units(guide, source, MIDDLE))
             for plane, film in zip(chroma, part.own or (), strict=False):
                 cv2.addWeighted(plane, self._color, film, 1 - self._color, 0, dst=plane)
         least, most = extremes(phases(part.y, self._target))
@@ -186,18 +184,6 @@ class Part(NamedTuple):
     own: tuple[Floats, Floats] | None
     cb: Codes
     cr: Codes
-
-
-def _halved(codes: Codes, size: tuple[int, ...]) -> Codes:
-    """Luma codes at the `size` (h, w) of chroma, by area averaging."""
-    return codes if codes.shape == size else cast(Codes, cv2.resize(codes, size[::-1], interpolation=cv2.INTER_AREA))
-
-
-def _away(codes: Codes, layout: Layout) -> Floats:
-    """Luma codes in network units, less `MIDDLE`; float32."""
-    black, white = layout.luma_codes
-    scale = 1 / (white - black)
-    return cast(Floats, cv2.addWeighted(codes, scale, codes, 0, -black * scale - MIDDLE, dtype=cv2.CV_32F))
 
 
 def _encode_luma(luma: Floats, layout: Layout) -> Codes:
