@@ -18,7 +18,7 @@ class Work:
     source was turned counter-clockwise by `turns` quarters.
 
     At style size: `content` (3, h, w), what the style network was shown, and `styled` (3, h, w), what it made of it; both are Y, Cb
-    and Cr in network units of the source's own matrix.
+    and Cr in network units of the source's own matrix. `style` counts the styles that follow each other in a film.
     """
 
     luma: Floats
@@ -29,6 +29,7 @@ class Work:
     turns: int = 0
     content: Floats | None = None
     styled: Floats | None = None
+    style: int = 0
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple, cast
 
 import cv2
@@ -12,9 +13,6 @@ from vidcolor.planes import Floats
 
 LUMA_SPREAD = 0.06
 """Difference of exposure-normalised luma (the standard deviation of a frame is 0.25) at which a match counts 0.6."""
-MEET = 0.4
-"""Pixels by which flow there and back may miss each other before a match counts 0.6."""
-
 Bytes = NDArray[np.uint8]
 
 
@@ -42,7 +40,9 @@ class Trace(NamedTuple):
 class Flow:
     """Dense inverse search flow (Kroeger et al. 2016)."""
 
-    def __init__(self) -> None:
+    def __init__(self, meet: float = 0.4) -> None:
+        """`meet`: pixels by which flow there and back may miss each other before a match counts 0.6."""
+        self._meet = np.float32(meet)
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
     def trace(self, past: Seen, now: Seen, weight: Floats) -> Trace:
@@ -51,22 +51,26 @@ class Flow:
         Doubt grows where luma differs along the flow, and where flow there and back do not meet (Sundaram et al. 2010).
         """
         height, width = now.luma.shape
-        back, forth = self._motion(now.grey, past.grey, (width, height)), self._motion(past.grey, now.grey, (width, height))
+        across, down = self._motion(now.grey, past.grey, (width, height))
         columns, rows = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
-        x, y = cast(Floats, back[..., 0] + columns), cast(Floats, back[..., 1] + rows)
-        there, luma_then, *returned = np.moveaxis(fetch(np.dstack([weight, past.luma, forth]), x, y, cv2.INTER_LINEAR), 2, 0)
-        doubt = (
-            np.square((now.luma - luma_then) / np.float32(LUMA_SPREAD))
-            + np.square((back + np.dstack(returned)) / np.float32(MEET)).sum(axis=2)
-        )  # fmt: skip
+        x, y = cast(Floats, across + columns), cast(Floats, down + rows)
+        returned = self._motion(past.grey, now.grey, (width, height))
+        there, luma_then, *returning = fetch((weight, past.luma, *returned), x, y, cv2.INTER_LINEAR)
+        doubt = np.square((now.luma - luma_then) * np.float32(1 / LUMA_SPREAD))
+        for way, reverse in zip((across, down), returning, strict=True):
+            doubt += np.square((way + reverse) / self._meet)
         return Trace(x, y, there, doubt, (x > -1) & (x < width) & (y > -1) & (y < height))
 
-    def _motion(self, grey: Bytes, other: Bytes, size: tuple[int, int]) -> Floats:
-        """Flow at (width, height), in pixels of that size: grey(x) looks like other(x + flow(x))."""
+    def _motion(self, grey: Bytes, other: Bytes, size: tuple[int, int]) -> list[Floats]:
+        """Flow at (width, height), in pixels of that size: grey(x, y) looks like other(x + flow[0], y + flow[1])."""
         height, width = grey.shape
-        flow = self._flow.calc(grey, other, np.zeros((height, width, 2), np.float32))
-        scale = np.array([size[0] / width, size[1] / height], np.float32)
-        return cast(Floats, cv2.resize(flow, size, interpolation=cv2.INTER_AREA) * scale)
+        flow = cv2.split(self._flow.calc(grey, other, np.zeros((height, width, 2), np.float32)))
+        if size == (width, height):
+            return cast(list[Floats], list(flow))
+        return [
+            cast(Floats, cv2.resize(way, size, interpolation=cv2.INTER_AREA) * np.float32(wanted / had))
+            for way, wanted, had in zip(flow, size, (width, height), strict=True)
+        ]
 
 
 def see(luma: Floats, size: tuple[int, int]) -> Seen:
@@ -78,6 +82,9 @@ def see(luma: Floats, size: tuple[int, int]) -> Seen:
     return Seen(np.rint(even * np.float32(255)).astype(np.uint8), cast(Floats, cv2.resize(even, size, interpolation=cv2.INTER_AREA)))
 
 
-def fetch(planes: Floats, x: Floats, y: Floats, interpolation: int) -> Floats:
-    """The values of planes (h, w, n) at x and y (h, w)."""
-    return cast(Floats, cv2.remap(planes, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE))
+def fetch(planes: Iterable[Floats], x: Floats, y: Floats, interpolation: int) -> list[Floats]:
+    """The values of each plane (h, w) at x and y (h, w).
+
+    One by one: four of them woven into one array and taken apart again took twice as long.
+    """
+    return [cast(Floats, cv2.remap(plane, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)) for plane in planes]

@@ -134,10 +134,11 @@ def mixed(matrix: Floats, planes: Floats) -> Floats:
     Not by BLAS, whose threads wait for more work on the cores that the networks need: with it a restyled 1080p frame took a third longer.
     """
     result = np.empty((len(matrix), *planes.shape[1:]), np.float32)
-    for row, plane in zip(matrix, result, strict=True):
-        np.multiply(planes[0], row[0], out=plane)
-        for share, other in zip(row[1:], planes[1:], strict=True):
-            plane += share * other
+    for row, plane in zip(matrix.tolist(), result, strict=True):
+        (share, first), *others = [(share, other) for share, other in zip(row, planes, strict=True) if abs(share) > 1e-7]
+        np.multiply(first, np.float32(share), out=plane)
+        for share, other in others:
+            cv2.scaleAdd(other, share, plane, dst=plane)
     return result
 
 

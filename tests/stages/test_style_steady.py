@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from vidcolor.planes import Floats
+from vidcolor.frames import Frame, Work
+from vidcolor.planes import Box, Floats, Layout, Planes
 from vidcolor.stages.style_steady import StyleSteady
 
 SIZE = (128, 192)
@@ -123,6 +124,24 @@ def test_the_first_answer_of_a_shot_is_the_networks_own_and_nothing_is_remembere
     again = run(lumas, paint, used)
     assert np.array_equal(again[0], paint[0])
     assert all(np.array_equal(a, b) for a, b in zip(fresh, again, strict=True))
+
+
+def test_as_a_stage_it_begins_anew_with_every_shot_and_every_style() -> None:
+    luma = texture(0)[:, : SIZE[1]]
+    noisy = list(planes(texture(1)[:, : SIZE[1]]) + shimmer(6, SIZE, 0.02))
+    source = Planes(np.zeros((2, 2), np.uint8), None, None, Layout(2, 2, chroma="400"))
+    frames = [Frame(number, number, source, Work(luma, Box(0, 0, 2, 2))) for number in range(6)]
+    for frame, new, shot, style in zip(frames, noisy, (0, 0, 1, 1, 1, 1), (0, 0, 0, 0, 1, 1), strict=True):
+        frame.shot, frame.work.style, frame.work.content, frame.work.styled = shot, style, planes(luma), new
+    out = [frame.work.styled for frame in StyleSteady().run(frames)]
+    kept = [np.array_equal(styled, new) for styled, new in zip(out, noisy, strict=True)]
+    assert kept == [True, False, True, False, True, False]
+
+
+def test_a_frame_that_was_not_restyled_is_refused() -> None:
+    source = Planes(np.zeros((2, 2), np.uint8), None, None, Layout(2, 2, chroma="400"))
+    with pytest.raises(ValueError, match="not restyled"):
+        next(StyleSteady().run([Frame(0, 0, source, Work(texture(0), Box(0, 0, 2, 2)))]))
 
 
 def test_frames_given_out_are_not_written_by_later_ones() -> None:

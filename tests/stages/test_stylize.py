@@ -153,27 +153,11 @@ def test_a_fade_from_black_does_not_end_in_wild_contrast() -> None:
     assert all(np.abs(styled[0] - own[0]).mean() < 0.15 for styled in held[3:])
 
 
-def test_steadiness_is_asked_for_every_frame_and_forgets_at_a_cut() -> None:
-    class Notes:
-        said: list[str] = []  # noqa: RUF012
-
-        def reset(self) -> None:
-            self.said.append("reset")
-
-        def accept(self, content: Floats, styled: Floats) -> Floats:
-            self.said.append("accept")
-            return styled * np.float32(0.5)
-
-    frames = [grey_frame(scene(), number, shot) for number, shot in enumerate([0, 0, 1])]
-    out = list(Stylize(Tint(), CODE, SIZE, stats=6, steady=Notes()).run(frames))
-    assert Notes.said == ["reset", "accept", "accept", "reset", "accept"]
-    assert np.allclose(out[0].work.styled * 2, run(Tint(), [scene()])[0])
-
-
 def test_a_change_of_style_comes_at_its_time_and_is_a_new_start() -> None:
     session, other = Tint(), np.array([0.2, 0.2, 0.2], np.float32)
     frames = [grey_frame(scene(), number) for number in range(6)]
     out = [frame.work.styled for frame in Stylize(session, CODE, SIZE, stats=6, changes=[(2, other), (4, CODE)]).run(frames)]
+    assert [frame.work.style for frame in frames] == [0, 0, 1, 1, 2, 2]
     assert session.weights == pytest.approx([0, 1, 0, 1, 0, 1])
     assert np.allclose(out[0], out[1], atol=1e-3) and np.allclose(out[2], out[3], atol=1e-3) and np.allclose(out[0], out[5], atol=1e-3)
     assert out[2][0].std() < 0.5 * out[0][0].std()

@@ -153,10 +153,9 @@ def encode(plan: Plan, journal: Journal, report: Report, listen: Listener, begun
             view = color_view(plan)
             incoming = to_frames(iter(reader), view, last.next_shot_start if last else 0)
             decoded = stack.enter_context(Ahead(incoming, job.prefetch, "decode"))
-            shots = Cuts().run(decoded)
-            painted = chain.run(OnlyGrey().run(shots) if job.only_grey else shots)
-            fused = stack.enter_context(Ahead(painted, job.prefetch, "networks"))
-            for frame in fused:
+            shots = OnlyGrey().run(Cuts().run(decoded)) if job.only_grey else Cuts().run(decoded)
+            painted = chain.run(shots, lambda made: stack.enter_context(Ahead(made, 1, "stage")))
+            for frame in stack.enter_context(Ahead(painted, job.prefetch, "fuse")):
                 if frame.number >= first:
                     segments.write(frame)
             segments.close(None)

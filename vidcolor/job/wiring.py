@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from math import ceil
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from vidcolor.backends import choose
 from vidcolor.backends.base import Session
 from vidcolor.errors import OutputError
-from vidcolor.frames import Frame, Work
+from vidcolor.frames import Frame, Stage, Work
 from vidcolor.job.report import Job, Plan
 from vidcolor.media.probe import Film
 from vidcolor.media.reader import Reader
@@ -129,15 +129,16 @@ class Chain:
     def __init__(self, plan: Plan, loaded: Sessions, target: Layout, batch: int) -> None:
         self.colorize = colorizer(plan, loaded.color, batch) if loaded.color else None
         self.stylize = stylizer(plan, loaded.style) if loaded.style else None
-        self.fuse = FuseStyle(target, plan.job.style_strength, plan.job.color_from) if plan.style else Fuse(target)
+        steady = StyleSteady() if self.stylize and plan.job.steady == "causal" else None
+        fuse = FuseStyle(target, plan.job.style_strength, plan.job.color_from) if plan.style else Fuse(target)
+        self.stages: list[Stage] = [stage for stage in (self.colorize, self.stylize, steady, fuse) if stage]
 
-    def run(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """Frames with shot and place set to frames with `out` set."""
-        if self.colorize:
-            frames = self.colorize.run(frames)
-        if self.stylize:
-            frames = self.stylize.run(frames)
-        return self.fuse.run(frames)
+    def run(self, frames: Iterable[Frame], beside: Callable[[Iterator[Frame]], Iterable[Frame]] = iter) -> Iterator[Frame]:
+        """Frames with shot and place set to frames with `out` set; `beside` may have each stage but the last work in a thread."""
+        *firsts, last = self.stages
+        for stage in firsts:
+            frames = beside(stage.run(frames))
+        return last.run(frames)
 
 
 def colorizer(plan: Plan, session: Session, batch: int) -> Colorize:
@@ -148,14 +149,12 @@ def colorizer(plan: Plan, session: Session, batch: int) -> Colorize:
 
 
 def stylizer(plan: Plan, session: Session) -> Stylize:
-    """The stylize stage with the code and the steadiness of the plan; statistics are held and motion is followed, or neither."""
+    """The stylize stage with the codes of the plan; statistics are held where motion is followed."""
     assert plan.style is not None
-    causal = plan.job.steady == "causal"
-    numbers = plan.style.network.numbers("stats")
-    code, steady = np.array(plan.style.code, np.float32), StyleSteady() if causal else None
-    film = plan.film
+    hold, numbers = plan.job.steady == "causal", plan.style.network.numbers("stats")
+    code, film = np.array(plan.style.code, np.float32), plan.film
     changes = [(ceil((film.start + time) / film.time_base), np.array(later, np.float32)) for time, later in plan.style.changes]
-    return Stylize(session, code, style_size(plan), stats=numbers, hold=causal, steady=steady, changes=changes)
+    return Stylize(session, code, style_size(plan), stats=numbers, hold=hold, changes=changes)
 
 
 def paint_one(plan: Plan, loaded: Sessions, planes: Planes) -> Planes:

@@ -67,6 +67,6 @@ class Steady:
         """The mean of the past brought to this frame, and the weight that it has here."""
         trace = self._flow.trace(past.seen, seen, past.weight)
         # Cubic, because the mean is moved once a frame: linear interpolation would blur it away.
-        mean = np.moveaxis(fetch(np.dstack(tuple(past.chroma)), trace.x, trace.y, cv2.INTER_CUBIC), 2, 0)
+        mean = np.stack(fetch(past.chroma, trace.x, trace.y, cv2.INTER_CUBIC))
         doubt = trace.doubt + np.square((mean - chroma) / np.float32(CHROMA_SPREAD)).sum(axis=0)
         return mean, trace.weight * np.exp(doubt * np.float32(-0.5)) * trace.inside

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, cast
+from typing import cast
 
 import cv2
 import numpy as np
@@ -18,18 +18,6 @@ KEPT = np.float32(0.9)
 """Share of the held statistics that a new frame leaves: slow changes of light are followed in about ten frames."""
 MEAN_SPREAD, CONTRAST_SPREAD = 0.15, 0.4
 """Difference of mean luma, and of the logarithm of its deviation, at which held statistics count 0.6: a fade is no light change."""
-
-
-class Steadiness(Protocol):
-    """Keeps the restyled picture still within a shot; a collaborator of this stage, not a stage after it."""
-
-    def reset(self) -> None:
-        """Forget everything: a new shot begins."""
-        ...
-
-    def accept(self, content: Floats, styled: Floats) -> Floats:
-        """Planes (3, h, w) to be used for this frame, given what the network made of `content` (3, h, w)."""
-        ...
 
 
 class Held:
@@ -80,16 +68,15 @@ class Stylize:
         *,
         stats: int,
         hold: bool = True,
-        steady: Steadiness | None = None,
         changes: Sequence[tuple[int, Floats]] = (),
     ) -> None:
         """`code` (D,); `size` (height, width) at which the network looks at upright pictures; `stats` numbers in its statistics.
 
         Without a code (D = 0), or statistics, the network is not given any: it draws one style, or does not normalize.
         Without `hold` every frame is normalized by its own statistics. `changes` are pairs of a pts and the code from there on, in
-        order; a change is to statistics and steadiness what a cut is.
+        order; a change is to statistics what a cut is.
         """
-        self.session, self.size, self.steady = session, size, steady
+        self.session, self.size = session, size
         self.styled = 0
         self._codes = [np.ascontiguousarray(each[None], np.float32) for each in (code, *(later for _, later in changes))]
         self._times = [pts for pts, _ in changes]
@@ -97,18 +84,15 @@ class Stylize:
         self._stretch: tuple[int, int] | None = None
 
     def run(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """Pass frames on with content and styled set."""
+        """Pass frames on with content, styled and style set."""
         for frame in frames:
             place = bisect_right(self._times, frame.pts)
             if (frame.shot, place) != self._stretch:
                 self._stretch = frame.shot, place
                 self._held.reset()
-                if self.steady:
-                    self.steady.reset()
-            content = content_of(frame, self.size)
-            styled = self._restyle(content, self._codes[place], frame.source.layout.matrix)
-            frame.work.content = content
-            frame.work.styled = self.steady.accept(content, styled) if self.steady else styled
+            work = frame.work
+            work.content, work.style = content_of(frame, self.size), place
+            work.styled = self._restyle(work.content, self._codes[place], frame.source.layout.matrix)
             self.styled += 1
             yield frame
 
