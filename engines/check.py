@@ -11,6 +11,7 @@ import argparse
 import statistics
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +38,23 @@ def read_golden(network: networks.Network) -> tuple[Values, Values]:
         raise DeviceError(f"{network.golden}: no golden sample of network {network.name} ({error}): export it again") from error
 
 
-def difference(got: Values, wanted: Values) -> float:
-    """Largest difference over all outputs; infinite where an answer is not finite.
+def differences(got: Values, wanted: Values) -> dict[str, float]:
+    """Largest difference of each output; infinite where an answer is not finite.
 
     It counts by the wanted number, or by the deviation of all wanted numbers of that output, where either is above 1: among statistics
     of ten, a mean near 0 is not known better than the others.
     """
-    worst = []
+    worst = {}
     for name, array in wanted.items():
-        scale = np.maximum(max(1.0, float(array.std())), np.abs(array))
-        worst.append((np.abs(got[name] - array) / scale).max())
-    return float(np.max(worst)) if np.isfinite(worst).all() else float("inf")
+        off = np.abs(got[name] - array) / np.maximum(max(1.0, float(array.std())), np.abs(array))
+        worst[name] = float(off.max()) if np.isfinite(off).all() else float("inf")
+    return worst
+
+
+def worst_of(off: Mapping[str, float], allowed: Mapping[str, float]) -> tuple[float, float]:
+    """Difference and tolerance of the output that is farthest beyond its tolerance, or nearest to it."""
+    name = max(off, key=lambda output: off[output] / allowed[output])
+    return off[name], allowed[name]
 
 
 def count_macs(path: Path, shapes: Shapes) -> int:
@@ -90,7 +97,7 @@ def check(network: networks.Network, backend: Backend, precision: Precision, siz
     try:
         if session.precision != precision:
             return True, f"-           computes in {session.precision} instead"
-        worst, allowed = difference(session.run(inputs), wanted), network.card.tolerance[precision]
+        worst, allowed = worst_of(differences(session.run(inputs), wanted), network.card.tolerance[precision])
     finally:
         session.close()
     shapes = network.shapes(1, *size)

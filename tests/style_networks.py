@@ -95,7 +95,7 @@ def write(folder: Path, name: str, task: str, made: onnx.ModelProto, work_size: 
     card = {
         "name": name, "task": task, "inputs": ports[0], "outputs": ports[1], "work_size": work_size, "multiple": 32,
         "sha256": hashlib.sha256(data).hexdigest(), "licence": "MIT", "data": [], "seed": 0, "hours": 0, "commit": "none", "crops": 0,
-        "metrics": {}, "tolerance": {"f32": 1e-3},
+        "metrics": {}, "tolerance": {"f32": dict.fromkeys(ports[1], 1e-3)},
     }  # fmt: skip
     (folder / f"{name}.json").write_text(json.dumps(card | more), encoding="utf-8")
 

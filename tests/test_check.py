@@ -52,7 +52,11 @@ def test_a_missing_or_damaged_file_fails_and_is_named(copy, monkeypatch, capsys,
 
 
 def test_an_answer_that_is_not_a_number_is_infinitely_wrong():
-    assert check.difference({"y": np.array([np.nan], np.float32)}, {"y": np.zeros(1, np.float32)}) == float("inf")
+    assert check.differences({"y": np.array([np.nan], np.float32)}, {"y": np.zeros(1, np.float32)}) == {"y": float("inf")}
+
+
+def test_the_output_that_is_farthest_beyond_its_own_tolerance_counts():
+    assert check.worst_of({"picture": 0.02, "statistics": 0.1}, {"picture": 0.01, "statistics": 0.15}) == (0.02, 0.01)
 
 
 def test_multiplications_are_counted_by_hand_the_same(tmp_path):

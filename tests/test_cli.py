@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from tests.media.clips import make, png
-from vidcolor import cli
 from vidcolor.media.writer import SegmentWriter
 
 
@@ -24,19 +23,6 @@ from vidcolor.media.writer import SegmentWriter
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A grey film of 12 frames with sound."""
     return make(tmp_path_factory.mktemp("film") / "film.mp4", size=(96, 64), audio=["aac"])
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs the command in this process: (status, standard output, standard error)."""
-
-    def command(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as end:
-            cli.main([str(word) for word in words])
-        said = capsys.readouterr()
-        return int(end.value.code or 0), said.out, said.err
-
-    return command
 
 
 def one_line(text: str) -> str:

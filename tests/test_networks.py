@@ -125,7 +125,7 @@ def test_every_field_of_a_card_is_needed_and_named_when_missing(places, field):
     [
         {"work_size": "256"}, {"work_size": 256.5}, {"multiple": True}, {"seed": -1}, {"hours": "one"}, {"name": 3}, {"metrics": []},
         {"inputs": {}}, {"inputs": ["luma"]}, {"outputs": {"chroma": "N"}}, {"outputs": {"chroma": [1.5]}}, {"data": [{"name": "x"}]},
-        {"tolerance": {"f32": None}}, {"tolerance": 1}, {"dial": [[1, 1]]}, {"dial": 1}, {"surprise": 1},
+        {"tolerance": {"f32": None}}, {"tolerance": {"f32": {}}}, {"tolerance": 1}, {"dial": [[1, 1]]}, {"dial": 1}, {"surprise": 1},
     ],
     ids=str,
 )  # fmt: skip

@@ -2,10 +2,10 @@
 
     python -m training.anime --photos a.tar:b.tar --cartoons cartoons.tar --lite0 LITE0.pth --out run/anime --minutes 30
 
-What is wanted of a photo is first said by filters (`abstract`: Winnemoeller et al. 2006 and 2012): the network learns it from pictures
-with grain, so that film stays still, in far less time than the filters take. Then small heads on frozen features that learn to tell its
-pictures from cartoons pull them that way (projected GAN, Sauer et al. 2021); cartoons whose edges were smoothed count as false too
-(CartoonGAN, Chen et al. 2018), which keeps lines clean.
+What is wanted of a photo is first said by filters (`training.abstraction`): the network learns it from pictures with grain, so that film
+stays still, in far less time than the filters take, judged by colours, slopes and VGG16's first features. Then small heads on frozen
+features that learn to tell its pictures from those of the filters and from cartoons pull them that way (projected GAN, Sauer et al. 2021);
+cartoons whose edges were smoothed count as false too (CartoonGAN, Chen et al. 2018), which keeps lines clean.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import csv
 import time
 from collections.abc import Sequence
+from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from training.abstraction import abstract
 from training.critics import Projected
-from training.data import Array, Picture, load_photos
+from training.data import Picture, load_photos
 from training.loop import Loop, common_options
 from training.losses import adversarial, hinge
 from training.style import AnimeNetwork
 from training.style_data import Pairs, read_pictures, resized
 from training.style_losses import luma, moved, slopes
+from training.vgg import VGG16, load_vgg16
 
-WEIGHTS = {"flat": 10.0, "edges": 12.0, "steady": 80.0, "adv": 0.05}
+WEIGHTS = {"flat": 10.0, "edges": 12.0, "look": 1.0, "steady": 40.0, "adv": 0.05}
 FORBIDDEN = "non-commercial"
 """Pictures whose licence says so are not trained on."""
 
@@ -46,45 +49,45 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def abstract(rgb: Picture) -> Array:
-    """A photo as filters would make a cartoon of it: RGB float32 (h, w, 3) in [0, 1].
-
-    Regions by mean shift between bilateral filters; lightness in soft steps (Winnemoeller et al. 2006, section 3.3), lifted a little;
-    colours a quarter stronger in Lab, their hue kept; lines by a soft difference of Gaussians (Winnemoeller et al. 2012, eq. 4), fewer
-    of them where they would be crowded.
-    """
-    calm = cv2.bilateralFilter(cv2.bilateralFilter(rgb, 7, 22, 5), 7, 22, 5)
-    flat = cv2.bilateralFilter(cv2.pyrMeanShiftFiltering(calm, 8, 14, maxLevel=1), 5, 20, 4)
-    lab = cv2.cvtColor(flat.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    light, step = lab[..., 0], 100 / 9
-    near = (np.floor(light / step) + 0.5) * step
-    stepped = near + step / 2 * np.tanh((light - near) / step * 5)
-    lab[..., 0] = 100 * np.clip((stepped + light) / 200, 0, 1) ** 0.85
-    lab[..., 1:] = lab[..., 1:] * np.float32(1.25)
-    grey = cv2.cvtColor(calm, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    difference = cv2.GaussianBlur(grey, (0, 0), 0.8) - 0.99 * cv2.GaussianBlur(grey, (0, 0), 1.28) + 0.012
-    ink = cv2.medianBlur(np.where(difference > 0, 0, -np.tanh(60 * difference)).astype(np.float32), 3)  # without specks
-    ink *= np.clip(1.4 - 3 * cv2.GaussianBlur(ink, (0, 0), 5), 0.2, 1) * 0.7
-    painted = cv2.cvtColor(lab.astype(np.float32), cv2.COLOR_LAB2RGB)
-    return np.asarray(np.clip(painted * (1 - ink[..., None]), 0, 1), np.float32)
-
-
 class AnimePairs(Pairs):
-    """As `Pairs`, and sixth what is wanted of the first (3, s, s). The filters are slow, so what they made of a photo is kept."""
+    """As `Pairs`, and sixth what is wanted of the first (3, s, s). The filters are slow: what they made of a photo is kept, in a file."""
 
-    def __init__(self, photos: Sequence[Picture], side: int, seed: Sequence[int]) -> None:
+    def __init__(self, photos: Sequence[Picture], side: int, seed: Sequence[int], file: Path) -> None:
         super().__init__(photos, side, seed)
-        self.kept: dict[int, Picture] = {}
+        wanted = load_wanted(photos, file)
+        self.both = [np.dstack([photo, made]) for photo, made in zip(photos, wanted, strict=True)]
 
     def cut(self, short: int, rng: np.random.Generator) -> int:
         """About what is asked for: in films, which are larger than photos are here, lines are no finer than in what filters make."""
         return int(rng.integers(min(round(0.7 * self.side), short), min(round(1.2 * self.side), short) + 1))
 
     def picture(self, index: int) -> Picture:
-        if index not in self.kept:
-            photo = self.photos[index]
-            self.kept[index] = np.dstack([photo, np.rint(abstract(photo) * 255).astype(np.uint8)])
-        return self.kept[index]
+        return self.both[index]
+
+
+def load_wanted(photos: Sequence[Picture], file: Path) -> list[Picture]:
+    """What the filters make of each photo: from the file where it is there, else made by all cores, in minutes, and written.
+
+    Raises ValueError where the file is of other photos.
+    """
+    if file.exists():
+        with np.load(file) as kept:
+            wanted = [kept[str(index)] for index in range(len(kept.files))]
+        if [made.shape for made in wanted] != [photo.shape for photo in photos]:
+            raise ValueError(f"{file} was made of other photos: remove it, or take another --out")
+        return wanted
+    with Pool(initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        wanted = pool.map(filtered, photos, 16)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.with_suffix(".part").open("wb") as part:
+        np.savez(part, **{str(index): made for index, made in enumerate(wanted)})
+    file.with_suffix(".part").replace(file)
+    return wanted
+
+
+def filtered(photo: Picture) -> Picture:
+    """`abstract`, in whole numbers."""
+    return np.asarray(np.rint(abstract(photo) * 255), np.uint8)
 
 
 def load_cartoons(place: Path) -> list[Picture]:
@@ -119,11 +122,13 @@ class Run(Loop):
     def __init__(self, args: argparse.Namespace) -> None:
         super().__init__(args)
         photos, bad = load_photos([Path(p) for p in args.photos.split(":")])
-        pairs = AnimePairs(photos, args.crop, [args.seed, time.time_ns()] if self.path.exists() else [args.seed])
+        seed = [args.seed, time.time_ns()] if self.path.exists() else [args.seed]
+        pairs = AnimePairs(photos, args.crop, seed, args.out / "wanted.npz")
         # The worker is forked before OpenMP has threads: after it would wait for them for ever.
         self.batches = iter(torch.utils.data.DataLoader(pairs, batch_size=args.batch, num_workers=1, prefetch_factor=4))
         self.cartoons = load_cartoons(args.cartoons)
         self.seen |= {"photos": len(photos), "unreadable": bad, "cartoons": len(self.cartoons)}
+        self.vgg = (VGG16() if args.random_features else load_vgg16()[0]).to(memory_format=torch.channels_last)
         self.network = AnimeNetwork()
         self.critic = Projected(None if args.random_features else args.lite0).to(memory_format=torch.channels_last)
         self.judge = torch.optim.Adam(self.critic.heads.parameters(), 1e-3, betas=(0.0, 0.99))
@@ -156,6 +161,7 @@ class Run(Loop):
         losses = {
             "flat": (styled - wanted).abs().mean(),
             "edges": torch.stack([(a - b).abs().mean() for a, b in zip(slopes(styled), slopes(wanted), strict=True)]).sum(),
+            "look": self.look(styled[:some], wanted[:some]),
             "steady": ((moved(styled[:some], flow[:some]) - after).square() * inside[:some]).mean(),
         }
         if judged:
@@ -165,11 +171,21 @@ class Run(Loop):
                 losses["adv"] = adversarial(self.critic.judge(seen))
                 self.critic.heads.requires_grad_(True)
         loss = self.descend(losses, {key: getattr(self.args, key) for key in losses})
-        return losses | {"loss": loss} | ({"critic": self.criticize([x.detach() for x in seen])} if judged else {})
+        return losses | {"loss": loss} | ({"critic": self.criticize([x.detach() for x in seen], wanted)} if judged else {})
 
-    def criticize(self, seen: list[Tensor]) -> Tensor:
-        """One step of the critic: cartoons are real; ours and cartoons without edges are not."""
-        real, smoothed = cartoon_crops(self.cartoons, self.args.crop, self.args.batch, self.random)
+    def look(self, styled: Tensor, wanted: Tensor) -> Tensor:
+        """How far what VGG16 sees first (relu1_2, relu2_2) is from what is wanted: lines, which a mean of colours is content to blur."""
+        with torch.autocast("cpu", torch.bfloat16):
+            maps = self.vgg(styled * 255, 2)
+            with torch.no_grad():
+                known = self.vgg(wanted * 255, 2)
+        return torch.stack([(x - there).abs().float().mean() / there.float().mean() for x, there in zip(maps, known, strict=True)]).sum()
+
+    def criticize(self, seen: list[Tensor], wanted: Tensor) -> Tensor:
+        """One step of the critic: cartoons and what the filters made are real; ours and cartoons without edges are not."""
+        some = (self.args.batch + 1) // 2
+        cartoons, smoothed = cartoon_crops(self.cartoons, self.args.crop, some, self.random)
+        real = torch.cat([cartoons, wanted[some:]])
         with torch.autocast("cpu", torch.bfloat16):
             with torch.no_grad():
                 true, blurred = self.critic.see(grey(real)), self.critic.see(grey(smoothed))

@@ -58,10 +58,10 @@ class VGG16(nn.Module):
         convolutions[0].weight.copy_(convolutions[0].weight.flip(1))
         self.mean = torch.tensor([122.67892, 116.66877, 104.00699]).view(3, 1, 1)
 
-    def forward(self, rgb: Tensor) -> list[Tensor]:
-        """relu1_2, relu2_2, relu3_3 and relu4_3, at strides 1, 2, 4 and 8, of RGB (N, 3, H, W) in [0, 255]."""
+    def forward(self, rgb: Tensor, depths: int = 4) -> list[Tensor]:
+        """The first `depths` of relu1_2, relu2_2, relu3_3 and relu4_3, at strides 1, 2, 4 and 8, of RGB (N, 3, H, W) in [0, 255]."""
         x, seen = (rgb - self.mean) / self.scale, []
-        for index, layer in enumerate(self.layers):
+        for index, layer in enumerate(self.layers[: TAPS[depths - 1] + 1]):
             x = layer(x)
             if index in TAPS:
                 seen.append(x)

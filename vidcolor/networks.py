@@ -32,10 +32,10 @@ class Card:
 
     `inputs` and `outputs` by name; `work_size` is the short side it looks at in pixels, both sides multiples of `multiple`;
     `sha256` of the ONNX file; `licence` of the weights; `data`, `seed`, `hours`, `commit` and `crops` of their training; `metrics`
-    as measured by benchmarks; `tolerance` the largest difference from the f32 answer by precision, relative above 1; `dial` the vividness
-    positions 0, 1 and 2 as (temperature, tilt, gain), for the task "colorize" only; `f32_operators` what an fp16 build leaves in
-    f32; `weights` the name of the network whose ONNX file this one uses, where it has none of its own; `mirror` whether the answers
-    to a picture and to its mirror image are averaged.
+    as measured by benchmarks; `tolerance` the largest difference from the f32 answer by precision and output, relative above 1; `dial`
+    the vividness positions 0, 1 and 2 as (temperature, tilt, gain), for the task "colorize" only; `f32_operators` what an fp16 build
+    leaves in f32; `weights` the name of the network whose ONNX file this one uses, where it has none of its own; `mirror` whether the
+    answers to a picture and to its mirror image are averaged.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Card:
     commit: str
     crops: int
     metrics: Mapping[str, Any]
-    tolerance: Mapping[str, float]
+    tolerance: Mapping[str, Mapping[str, float]]
     dial: tuple[tuple[float, float, float], ...] = ()
     f32_operators: tuple[str, ...] = ()
     weights: str = ""
@@ -169,7 +169,7 @@ def _card(raw: Any) -> Card:
         inputs=_ports(raw["inputs"], "inputs"),
         outputs=_ports(raw["outputs"], "outputs"),
         data=tuple(DataSet(str(entry["name"]), str(entry["licence"])) for entry in raw["data"]),
-        tolerance={str(key): _number(value, f"tolerance {key}", float) for key, value in raw["tolerance"].items()},
+        tolerance={str(key): _tolerance(value, f"tolerance {key}", raw["outputs"]) for key, value in raw["tolerance"].items()},
         dial=tuple(_position(entry) for entry in (raw["dial"] if raw["task"] == "colorize" else raw.get("dial", ()))),
         f32_operators=tuple(map(str, raw.get("f32_operators", ()))),
         weights=str(raw.get("weights", "")),
@@ -190,6 +190,12 @@ def _ports(value: Any, name: str) -> dict[str, Port]:
         if not isinstance(shape, list) or not all(isinstance(size, (int, str)) for size in shape):
             raise TypeError(f"{name!r}: the shape of {port!r} is not a list of numbers and names")
     return {port: tuple(shape) for port, shape in value.items()}
+
+
+def _tolerance(value: Any, name: str, outputs: Any) -> dict[str, float]:
+    if not isinstance(value, dict) or value.keys() != outputs.keys():
+        raise TypeError(f"{name!r} is not an object with a number for every output")
+    return {output: _number(number, name, float) for output, number in value.items()}
 
 
 def _position(entry: Any) -> tuple[float, float, float]:

@@ -6,14 +6,14 @@ A new backend adds itself to BACKENDS. One that cannot be used on this machine i
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 import pytest
 
-from engines.check import difference
+from engines.check import differences
 from tests.backends.fake_cuda import FakeDevice
 from tests.backends.small import write_network
 from vidcolor import networks
@@ -76,11 +76,12 @@ def reference(path: Path, inputs):
     return dict(zip((port.name for port in net.get_outputs()), net.run(None, inputs), strict=True))
 
 
-def assert_close(got, wanted, tolerance: float) -> None:
+def assert_close(got, wanted, tolerance: float | Mapping[str, float]) -> None:
     assert got.keys() == wanted.keys()
     for name in wanted:
         assert got[name].dtype == np.float32 and got[name].shape == wanted[name].shape, name
-    assert difference(got, wanted) <= tolerance
+    allowed = dict.fromkeys(wanted, tolerance) if isinstance(tolerance, float) else tolerance
+    assert all(off <= allowed[name] for name, off in differences(got, wanted).items())
 
 
 def test_shipped_network_gives_its_golden_answer(backend, shipped):

@@ -15,7 +15,7 @@ import pytest
 from tests.job.films import Shade
 from tests.media.clips import make
 from tests.style_networks import encoder, install, write, write_style
-from vidcolor import cli, networks, styles
+from vidcolor import networks, styles
 from vidcolor.job import run as run_plan
 from vidcolor.job import segments, wiring
 from vidcolor.job.plan import plan
@@ -36,19 +36,6 @@ def program(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     return tmp_path / "work"
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs the command in this process: (status, standard output, standard error)."""
-
-    def command(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as end:
-            cli.main([str(word) for word in words])
-        said = capsys.readouterr()
-        return int(end.value.code or 0), said.out, said.err
-
-    return command
 
 
 def film(path: Path, **more: Any) -> Path:
