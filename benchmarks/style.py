@@ -127,15 +127,17 @@ def run_wobble(args: argparse.Namespace) -> dict[str, Any]:
 
 def run_clips(args: argparse.Namespace) -> dict[str, Any]:
     styles = styles_of(args)
-    judge, wanted = None, dict[str, Any].fromkeys(styles)
+    judge, wanted, alone = None, dict[str, Any].fromkeys(styles), dict[str, float]()
     if not args.no_gram:
         judge = load_judge(args)
-        from benchmarks.style_judge import pictures_of
+        from benchmarks import style_judge
 
         given = {name: Path(path) for name, path in (word.split("=", 1) for word in args.picture)}
-        for style, pictures in pictures_of(styles, [Path(place) for place in args.pictures.split(":")], given).items():
+        for style, pictures in style_judge.pictures_of(styles, [Path(place) for place in args.pictures.split(":")], given).items():
             if pictures:
-                wanted[style] = judge.style(pictures)
+                each = judge.each(pictures)
+                wanted[style] = style_judge.mean(each)
+                alone |= {style: style_judge.alone(each)} if len(each) > 1 else {}
             else:
                 print(f"{style}: its picture is not known; give one with --picture {style}=PATH", file=sys.stderr)
     rows: dict[str, dict[str, Any]] = {style: {} for style in styles}
@@ -143,7 +145,13 @@ def run_clips(args: argparse.Namespace) -> dict[str, Any]:
         for style, row in style_clips.measure_clip(path, wanted, judge, args.frames, args.gram_frames, args.device).items():
             rows[style][path.stem] = row
     found = {style: {"means": style_clips.means(list(row.values())), "clips": row} for style, row in rows.items()}
-    about = {"frames": args.frames, "gram_frames": args.gram_frames, "judge": judge.name if judge else None, "styles": found}
+    about = {
+        "frames": args.frames,
+        "gram_frames": args.gram_frames,
+        "judge": judge.name if judge else None,
+        "alone": alone,
+        "styles": found,
+    }
     return about | run_wobble(args)
 
 

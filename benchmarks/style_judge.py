@@ -36,19 +36,29 @@ class GramJudge:
         return self._grams(torch.from_numpy(rgb)[None])
 
     @torch.inference_mode()
-    def style(self, pictures: Iterable[Picture]) -> Grams:
-        """What is wanted of a style: means over the crops that training looks at, of its picture or of all its pictures.
+    def each(self, pictures: Iterable[Picture]) -> list[Grams]:
+        """Of each picture, means over the crops that training looks at."""
+        return [self._grams(crops(picture)) for picture in pictures]
 
-        Raises ValueError where there is none.
-        """
-        found = [self._grams(crops(picture)) for picture in pictures]
-        if not found:
-            raise ValueError("there is no picture of the style")
-        return [torch.stack(each).mean(0) for each in zip(*found, strict=True)]
+    def style(self, pictures: Iterable[Picture]) -> Grams:
+        """What is wanted of a style: the mean of `each`, of its picture or of all its pictures. Raises ValueError where there is none."""
+        return mean(self.each(pictures))
 
     def _grams(self, pictures: Tensor) -> Grams:
         maps = self.network((pictures * 255).contiguous(memory_format=torch.channels_last))
         return [gram(x).mean(0) for x in maps]
+
+
+def mean(found: Sequence[Grams]) -> Grams:
+    """The mean of pictures. Raises ValueError where there is none."""
+    if not found:
+        raise ValueError("there is no picture of the style")
+    return [torch.stack(each).mean(0) for each in zip(*found, strict=True)]
+
+
+def alone(found: Sequence[Grams]) -> float:
+    """Mean distance of a picture of a style from the mean of the others, of two or more: what the style itself would score."""
+    return sum(distance(one, mean([*found[:i], *found[i + 1 :]])) for i, one in enumerate(found)) / len(found)
 
 
 def distance(grams: Sequence[Tensor], wanted: Sequence[Tensor]) -> float:

@@ -10,7 +10,7 @@ from vidcolor import cli
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Any:
+def run_command(capsys: pytest.CaptureFixture[str]) -> Any:
     """Runs the command in this process: (status, standard output, standard error)."""
 
     def command(*words: object) -> tuple[int, str, str]:

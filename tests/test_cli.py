@@ -25,6 +25,11 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make(tmp_path_factory.mktemp("film") / "film.mp4", size=(96, 64), audio=["aac"])
 
 
+@pytest.fixture
+def run(run_command: Any) -> Any:
+    return run_command
+
+
 def one_line(text: str) -> str:
     lines = text.strip().splitlines()
     assert len(lines) == 1, text

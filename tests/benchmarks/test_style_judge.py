@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="the judge is a PyTorch network: pip
 from benchmarks import style, style_codes  # noqa: E402
 from benchmarks.restyle import Clip  # noqa: E402
 from benchmarks.style_clips import write_lossless  # noqa: E402
-from benchmarks.style_judge import GramJudge, distance, pictures_of  # noqa: E402
+from benchmarks.style_judge import GramJudge, alone, distance, pictures_of  # noqa: E402
 from tests.style_networks import CODES, install  # noqa: E402
 from training.style_losses import gram, gram_distance  # noqa: E402
 from vidcolor import networks  # noqa: E402
@@ -23,6 +23,12 @@ def test_distance_of_grams_is_that_of_training() -> None:
     maps = [torch.rand(1, c, 8, 8) for c in (4, 8)]
     wanted = [gram(torch.rand(1, c, 8, 8)) for c in (4, 8)]
     assert distance([gram(x)[0] for x in maps], [x[0] for x in wanted]) == pytest.approx(float(gram_distance(maps, wanted)), rel=1e-5)
+
+
+def test_what_a_style_itself_scores_is_the_distance_of_each_from_the_others() -> None:
+    one, other = [torch.eye(2)], [3 * torch.eye(2)]
+    assert alone([one, one]) == 0
+    assert alone([one, other]) == pytest.approx((4 / 9 + 4) / 2)
 
 
 @pytest.fixture(scope="module")

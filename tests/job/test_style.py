@@ -38,6 +38,11 @@ def program(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return tmp_path / "work"
 
 
+@pytest.fixture
+def run(run_command: Any) -> Any:
+    return run_command
+
+
 def film(path: Path, **more: Any) -> Path:
     return make(path, **({"size": (96, 64), "frames": 6} | more))
 
