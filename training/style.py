@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from training.network import ENCODERS, Bottleneck, ConvNorm, imagenet_weights
 
-NEAR, FAR, FINE, BLOCKS = 48, 96, 24, 3
+NEAR, FAR, FINE, BLOCKS = 48, 96, 20, 3
 """Channels at strides 4, 8 and 2, and residual blocks at stride 8."""
 CHANNELS = (NEAR, FAR, *[FAR] * (2 * BLOCKS), NEAR, FINE)
 STRIDES = (4, 8, *[8] * (2 * BLOCKS), 4, 2)
