@@ -12,16 +12,17 @@ import statistics
 import sys
 import time
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
 from vidcolor import networks
 from vidcolor.backends import every
 from vidcolor.backends.base import Backend, Precision, Session, Shapes
+from vidcolor.backends.openvino import shared_core
 from vidcolor.errors import DeviceError
 
 Values = dict[str, NDArray[np.float32]]
@@ -59,19 +60,13 @@ def worst_of(off: Mapping[str, float], allowed: Mapping[str, float]) -> tuple[fl
 
 def count_macs(path: Path, shapes: Shapes) -> int:
     """Multiply-accumulates of all convolutions for inputs of these shapes."""
-    model = onnx.load(path)
-    for value in model.graph.input:
-        for size, wanted in zip(value.type.tensor_type.shape.dim, shapes[value.name], strict=True):
-            size.dim_value = wanted
-    for value in model.graph.output:
-        value.type.tensor_type.ClearField("shape")
-    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    sizes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in [*inferred.value_info, *inferred.output]}
-    sizes |= {tensor.name: list(tensor.dims) for tensor in inferred.initializer}
+    model = shared_core().read_model(path)  # ONNX's own inference of shapes gives up at slices with steps
+    model.reshape({name: list(shape) for name, shape in shapes.items()})
     total = 0
-    for node in inferred.node:
-        if node.op_type == "Conv":
-            total += int(np.prod(sizes[node.output[0]]) * np.prod(sizes[node.input[1]][1:]))
+    for node in model.get_ops():
+        if node.get_type_name() in ("Convolution", "GroupConvolution"):
+            filters = list(node.input(1).get_shape())  # groups come first where there are some
+            total += prod(node.output(0).get_shape()) * prod(filters[2 if node.get_type_name() == "GroupConvolution" else 1 :])
     return total
 
 
