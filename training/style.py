@@ -135,8 +135,6 @@ class StyleNetwork(nn.Module):
     quarter less time, and a deviation over a picture of 480 lines is off by about one part in a hundred.
     """
 
-    statistics = STATISTICS
-
     def __init__(self, every: int = 0) -> None:
         super().__init__()
         self.painter, self.every = Painter(), every

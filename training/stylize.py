@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from training.data import load_photos
 from training.loop import Loop, common_options
-from training.style import CODE, StyleEncoder, StyleNetwork
+from training.style import CODE, STATISTICS, StyleEncoder, StyleNetwork
 from training.style_data import Pairs, Styles, load_styles
 from training.style_losses import colour_statistics, content_loss, gram_loss, moved, structure, total_variation
 from training.vgg import VGG16, load_vgg16
@@ -124,7 +124,7 @@ class Run(Loop):
         chosen = torch.from_numpy(self.random.choice(len(self.styles.odds), len(first), p=self.styles.odds.numpy()))
         wanted = [grams[chosen] for grams in self.styles.grams]
         codes, off = self.codes(chosen)
-        nothing = torch.zeros(len(first), self.network.statistics)
+        nothing = torch.zeros(len(first), STATISTICS)
         some = (len(first) + 1) // 2  # enough for steadiness, and a quarter for content: cheaper
         few = (len(first) + 3) // 4
         with torch.autocast("cpu", torch.bfloat16):
@@ -157,7 +157,7 @@ class Run(Loop):
         rows = [clean]
         for own in self.own[:11]:
             code = (OWN * own)[None].expand(len(clean), -1)
-            rows.append(self.network(clean, code, torch.zeros(len(clean), self.network.statistics), torch.zeros(1))[0])
+            rows.append(self.network(clean, code, torch.zeros(len(clean), STATISTICS), torch.zeros(1))[0])
         return torch.cat([torch.cat(list(row), 1) for row in rows], 2)
 
     def settle(self) -> None:

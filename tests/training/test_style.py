@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install
 import torch.nn.functional as F  # noqa: E402
 
 from training import style_data  # noqa: E402
-from training.style import CHANNELS, CODE, NEAR, AnimeNetwork, StyleEncoder, StyleNetwork, alike, blur_of_four  # noqa: E402
+from training.style import CHANNELS, CODE, NEAR, STATISTICS, AnimeNetwork, StyleEncoder, StyleNetwork, alike, blur_of_four  # noqa: E402
 from training.style_losses import colours, content_loss, gram, gram_distance, moved, structure, total_variation  # noqa: E402
 
 
@@ -24,25 +24,25 @@ def network() -> StyleNetwork:
     return StyleNetwork().eval()
 
 
-def nothing(network: StyleNetwork, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.zeros(count, network.statistics), torch.zeros(1)
+def nothing(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.zeros(count, STATISTICS), torch.zeros(1)
 
 
 def test_a_styled_picture_has_the_size_and_range_of_the_picture(network: StyleNetwork) -> None:
-    styled, measured = network(torch.rand(2, 3, 32, 64), torch.randn(2, CODE), *nothing(network, 2))
-    assert styled.shape == (2, 3, 32, 64) and measured.shape == (2, network.statistics)
+    styled, measured = network(torch.rand(2, 3, 32, 64), torch.randn(2, CODE), *nothing(2))
+    assert styled.shape == (2, 3, 32, 64) and measured.shape == (2, STATISTICS)
     assert styled.min() >= 0 and styled.max() <= 1
 
 
 def test_the_code_changes_the_style(network: StyleNetwork) -> None:
     picture = torch.rand(1, 3, 64, 64)
-    first, second = (network(picture, code, *nothing(network, 1))[0] for code in 0.3 * torch.randn(2, 1, CODE))
+    first, second = (network(picture, code, *nothing(1))[0] for code in 0.3 * torch.randn(2, 1, CODE))
     assert (first - second).abs().mean() > 1e-4
 
 
 def test_a_pictures_own_statistics_held_change_nothing(network: StyleNetwork) -> None:
     picture, code = torch.rand(1, 3, 64, 64), torch.randn(1, CODE)
-    styled, measured = network(picture, code, *nothing(network, 1))
+    styled, measured = network(picture, code, *nothing(1))
     again, _ = network(picture, code, measured, torch.ones(1))
     torch.testing.assert_close(styled, again, rtol=0, atol=1e-4)
 
@@ -50,15 +50,15 @@ def test_a_pictures_own_statistics_held_change_nothing(network: StyleNetwork) ->
 def test_held_statistics_replace_a_pictures_own(network: StyleNetwork) -> None:
     code = torch.randn(1, CODE)
     bright, dark = torch.rand(1, 3, 64, 64) * 0.2 + 0.8, torch.rand(1, 3, 64, 64) * 0.2
-    _, measured = network(bright, code, *nothing(network, 1))
-    own, _ = network(dark, code, *nothing(network, 1))
+    _, measured = network(bright, code, *nothing(1))
+    own, _ = network(dark, code, *nothing(1))
     held, _ = network(dark, code, measured, torch.ones(1))
     assert (own - held).abs().mean() > 1e-3
 
 
 def test_a_code_of_nothing_gives_the_picture_back_before_anything_is_learned(network: StyleNetwork) -> None:
     picture = 0.25 + 0.5 * torch.rand(1, 3, 8, 8).repeat_interleave(8, 2).repeat_interleave(8, 3)
-    styled, _ = network(picture, torch.zeros(1, CODE), *nothing(network, 1))
+    styled, _ = network(picture, torch.zeros(1, CODE), *nothing(1))
     assert (styled - picture).abs().mean() < 0.06
 
 
@@ -66,7 +66,7 @@ def test_no_pattern_of_two_pixels_is_drawn_on_a_flat_picture(network: StyleNetwo
     flat = torch.full((1, 3, 32, 32), 0.4)
     with torch.no_grad():
         network.painter.last.bias.normal_()
-        styled, _ = network(flat, torch.randn(1, CODE), *nothing(network, 1))
+        styled, _ = network(flat, torch.randn(1, CODE), *nothing(1))
         network.painter.last.bias.zero_()
     assert styled.flatten(2).std(2).max() < 1e-3
 
@@ -95,7 +95,7 @@ def test_statistics_of_some_pixels_are_nearly_those_of_all() -> None:
     some.load_state_dict(full.state_dict())
     smooth = F.interpolate(torch.rand(1, 3, 20, 20), size=(320, 320), mode="bicubic").clamp(0, 1)
     code = 0.3 * torch.randn(1, CODE)
-    (wanted, all_of_them), (found, few) = (each(smooth, code, *nothing(each, 1)) for each in (full, some))
+    (wanted, all_of_them), (found, few) = (each(smooth, code, *nothing(1)) for each in (full, some))
     assert not torch.equal(all_of_them, few)
     assert (found - wanted).abs().mean() < 0.01
 
@@ -107,7 +107,7 @@ def test_what_all_pixels_have_in_common_does_not_reach_the_last_normalization(ne
     with torch.no_grad():
         lifted.painter.wide.weight.add_(1)
         lifted.painter.fine.weight.add_(1)
-        _, measured = lifted(torch.rand(1, 3, 64, 64), torch.zeros(1, CODE), *nothing(network, 1))
+        _, measured = lifted(torch.rand(1, 3, 64, 64), torch.zeros(1, CODE), *nothing(1))
     mean, deviation = measured[:, -2 * CHANNELS[-1] :].chunk(2, 1)
     assert (mean / deviation).abs().max() < 0.5
 
@@ -134,9 +134,9 @@ def test_settled_filters_answer_alike_and_have_a_deviation_of_about_one() -> Non
     with torch.no_grad():
         for layer in network.painter.filters:
             layer.weight.mul_(30)
-    before, measured = network(pictures, codes[:2], *nothing(network, 2))
+    before, measured = network(pictures, codes[:2], *nothing(2))
     network.settle(pictures, codes)
-    after, settled = network(pictures, codes[:2], *nothing(network, 2))
+    after, settled = network(pictures, codes[:2], *nothing(2))
     torch.testing.assert_close(before, after, rtol=0, atol=2e-3)
     assert settled[:, NEAR : 2 * NEAR].log().abs().max() < 1 < measured[:, NEAR : 2 * NEAR].log().abs().max()
 
