@@ -126,6 +126,13 @@ def test_the_first_answer_of_a_shot_is_the_networks_own_and_nothing_is_remembere
     assert all(np.array_equal(a, b) for a, b in zip(fresh, again, strict=True))
 
 
+def test_with_more_doubt_new_paint_is_taken_sooner() -> None:
+    luma = texture(0)[:, : SIZE[1]]
+    paint = [planes(np.full(SIZE, value, np.float32)) for value in (0.4, 0.4, 0.5)]
+    trusting, doubting = (run([luma] * 3, paint, StyleSteady(doubt=doubt))[-1][0].mean() for doubt in (1, 8))
+    assert trusting < 0.45 < doubting
+
+
 def test_as_a_stage_it_begins_anew_with_every_shot_and_every_style() -> None:
     luma = texture(0)[:, : SIZE[1]]
     noisy = list(planes(texture(1)[:, : SIZE[1]]) + shimmer(6, SIZE, 0.02))
@@ -166,3 +173,5 @@ def test_a_change_of_size_and_a_blank_frame_are_borne() -> None:
 def test_strength_without_meaning_is_refused() -> None:
     with pytest.raises(ValueError, match="strength"):
         StyleSteady(0)
+    with pytest.raises(ValueError, match="doubt"):
+        StyleSteady(doubt=0)

@@ -129,7 +129,7 @@ class Chain:
     def __init__(self, plan: Plan, loaded: Sessions, target: Layout, batch: int) -> None:
         self.colorize = colorizer(plan, loaded.color, batch) if loaded.color else None
         self.stylize = stylizer(plan, loaded.style) if loaded.style else None
-        steady = StyleSteady() if self.stylize and plan.job.steady == "causal" else None
+        steady = style_steadiness(plan) if self.stylize and plan.job.steady == "causal" else None
         fuse = FuseStyle(target, plan.job.style_strength, plan.job.color_from) if plan.style else Fuse(target)
         self.stages: list[Stage] = [stage for stage in (self.colorize, self.stylize, steady, fuse) if stage]
 
@@ -155,6 +155,12 @@ def stylizer(plan: Plan, session: Session) -> Stylize:
     code, film = np.array(plan.style.code, np.float32), plan.film
     changes = [(ceil((film.start + time) / film.time_base), np.array(later, np.float32)) for time, later in plan.style.changes]
     return Stylize(session, code, style_size(plan), stats=numbers, hold=hold, changes=changes)
+
+
+def style_steadiness(plan: Plan) -> StyleSteady:
+    """A network that does not normalize draws what it sees, and shimmers no more than the film: there sharpness counts for more."""
+    assert plan.style is not None
+    return StyleSteady() if plan.style.network.numbers("stats") else StyleSteady(doubt=4)
 
 
 def paint_one(plan: Plan, loaded: Sessions, planes: Planes) -> Planes:

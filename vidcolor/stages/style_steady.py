@@ -47,11 +47,12 @@ class StyleSteady:
 
     held = 0
 
-    def __init__(self, strength: float = 1.0) -> None:
-        """`strength` scales how many frames are remembered. Raises ValueError where it is not positive."""
-        if not strength > 0:
-            raise ValueError(f"strength must be above 0, not {strength}")
-        self._longest = np.float32(LONGEST * strength)
+    def __init__(self, strength: float = 1.0, doubt: float = 1.0) -> None:
+        """`strength` scales how many frames are remembered, `doubt` what speaks against a match, squared. Raises ValueError where one of
+        them is not positive."""
+        if not (strength > 0 and doubt > 0):
+            raise ValueError(f"strength and doubt must be above 0, not {strength} and {doubt}")
+        self._longest, self._doubt = np.float32(LONGEST * strength), np.float32(doubt)
         self._flow = Flow(MEET)
         self._past: Past | None = None
         self._buffers: Floats | None = None
@@ -87,7 +88,7 @@ class StyleSteady:
             cv2.remap(plane, *places, kind, dst=then, borderMode=cv2.BORDER_REPLICATE)
             cv2.subtract(new, then, dst=difference)
         doubt = trace.doubt + _squares(_around(off, seen.luma.shape)) * np.float32(1 / SPREAD**2)
-        trusted = trace.weight * cv2.exp(doubt * np.float32(-0.5)) * trace.inside + np.float32(1)
+        trusted = trace.weight * cv2.exp(doubt * (np.float32(-0.5) * self._doubt)) * trace.inside + np.float32(1)
         total = cv2.resize(trusted, (width, height), interpolation=cv2.INTER_LINEAR)
         steadied = np.empty_like(styled)
         for plane, then, difference in zip(steadied, mean, off, strict=True):
