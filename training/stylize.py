@@ -38,6 +38,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--styles", help="tar files or folders of style pictures, joined by ':'; what comes first is drawn most often")
     parser.add_argument("--hold-out", type=int, default=0, help="leave so many pictures of the last place for measuring")
     parser.add_argument("--own-share", type=float, default=0.5, help="how often a style of the first place is drawn by its own code")
+    parser.add_argument(
+        "--encoder-only", action="store_true", help="the network stays as it is: any picture's code gets nearer to a fitted one"
+    )
     parser.add_argument("--style", type=Path, help="the picture whose code is to be fitted")
     for name, value in WEIGHTS.items():
         parser.add_argument(f"--{name}", type=float, default=value, help=f"weight of the {name} loss")
@@ -82,9 +85,11 @@ class Run(Loop):
         self.random = np.random.default_rng(args.seed + int(self.seen["step"]))
 
     def what_learns(self) -> list[nn.Parameter]:
-        if self.args.task == "train":
+        if self.args.task == "train" and not self.args.encoder_only:
             return [*self.network.parameters(), *self.encoder.head.parameters(), self.own]
         self.network.requires_grad_(False)
+        if self.args.task == "train":
+            return list(self.encoder.head.parameters())
         with torch.no_grad():
             self.code = nn.Parameter(self.encoder.encode(self.styles.seen[0]).mean(0, keepdim=True))
         return [self.code]
@@ -145,7 +150,7 @@ class Run(Loop):
             "likeness": off,
         }
         loss = self.descend(losses, {key: getattr(self.args, key) for key in losses})
-        if self.args.task == "train":
+        if self.network.painter.last.weight.requires_grad:
             self.network.bound()
         return losses | {"loss": loss}
 
@@ -170,7 +175,7 @@ class Run(Loop):
 def main() -> None:
     run = Run(parse())
     run.train()
-    if run.args.task == "train":
+    if run.args.task == "train" and not run.args.encoder_only:
         run.settle()
 
 
