@@ -237,7 +237,7 @@ def pack(folder: Path) -> tuple[Path, Path, Path]:
     return photos, styles, folder / "lite0.pth"
 
 
-def test_a_short_run_can_be_gone_on_with_and_a_code_be_fitted(tmp_path: Path) -> None:
+def test_a_short_run_can_be_gone_on_with_a_code_be_fitted_and_the_encoder_learn_alone(tmp_path: Path) -> None:
     photos, styles, lite0 = pack(tmp_path)
     torch.save({}, lite0)
     run = [sys.executable, "-m", "training.stylize", "train", "--photos", str(photos), "--styles", str(styles), "--lite0", str(lite0)]
@@ -252,3 +252,9 @@ def test_a_short_run_can_be_gone_on_with_and_a_code_be_fitted(tmp_path: Path) ->
     fit[fit.index("--out") + 1] = str(tmp_path / "code.pt")
     subprocess.run(fit, check=True, cwd=place)
     assert torch.load(tmp_path / "code.pt", weights_only=True)["code"].shape == (1, CODE)
+    alone = [*run, "--encoder-only", "--start", str(tmp_path / "run" / "last.pt"), "--max-steps", "1"]
+    alone[alone.index("--out") + 1] = str(tmp_path / "alone")
+    subprocess.run(alone, check=True, cwd=place)
+    after = torch.load(tmp_path / "alone" / "last.pt", weights_only=True)
+    assert all(torch.equal(saved["network"][key], after["network"][key]) for key in saved["network"])
+    assert any(not torch.equal(saved["encoder"][key], after["encoder"][key]) for key in saved["encoder"])
