@@ -67,6 +67,8 @@ class Run(Loop):
         if args.task == "train" and not kept.exists():
             args.out.mkdir(parents=True, exist_ok=True)
             torch.save(vars(self.styles), kept)
+        if args.encoder_only:  # named ones have codes of their own
+            self.styles.odds.fill_(1 / len(self.styles.odds))
         self.seen |= {"photos": len(photos), "unreadable": bad, "styles": len(self.styles.names)}
         self.own = nn.Parameter(0.1 / OWN * torch.randn(self.styles.first, CODE))
         features = self.styles.seen.flatten(0, 1)
