@@ -80,7 +80,7 @@ def assert_close(got, wanted, tolerance: float | Mapping[str, float]) -> None:
     assert got.keys() == wanted.keys()
     for name in wanted:
         assert got[name].dtype == np.float32 and got[name].shape == wanted[name].shape, name
-    allowed = dict.fromkeys(wanted, tolerance) if isinstance(tolerance, float) else tolerance
+    allowed = tolerance if isinstance(tolerance, Mapping) else dict.fromkeys(wanted, tolerance)
     assert all(off <= allowed[name] for name, off in differences(got, wanted).items())
 
 

@@ -132,7 +132,8 @@ def encode(path: Path, name: str, device: str = "auto") -> Style:
     content = shrink_color(planes, Box(0, 0, layout.width, layout.height), size, turns)
     picture = to_rgb_units(content, layout.matrix)[None]
     backend, _ = choose(device)
-    with closing(backend.load(network.path, {"picture": picture.shape})) as session:
+    # In f32, so that a picture is the same style on every machine.
+    with closing(backend.load(network.path, {"picture": picture.shape}, "f32")) as session:
         code = session.run({"picture": picture})["code"][0]
     return Style(name, name, "", "", path.name, "", "stylize", tuple(map(float, code)), network.card.sha256[:16])
 
