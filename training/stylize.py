@@ -52,6 +52,7 @@ class Run(Loop):
 
     def __init__(self, args: argparse.Namespace) -> None:
         super().__init__(args)
+        self.whole = args.task == "train" and not args.encoder_only
         photos, bad = load_photos([Path(p) for p in args.photos.split(":")])
         pairs = Pairs(photos, args.crop, [args.seed, time.time_ns()] if (args.out / "last.pt").exists() else [args.seed])
         # The worker is forked before OpenMP has threads: after it would wait for them for ever.
@@ -87,7 +88,7 @@ class Run(Loop):
         self.random = np.random.default_rng(args.seed + int(self.seen["step"]))
 
     def what_learns(self) -> list[nn.Parameter]:
-        if self.args.task == "train" and not self.args.encoder_only:
+        if self.whole:
             return [*self.network.parameters(), *self.encoder.head.parameters(), self.own]
         self.network.requires_grad_(False)
         if self.args.task == "train":
@@ -152,7 +153,7 @@ class Run(Loop):
             "likeness": off,
         }
         loss = self.descend(losses, {key: getattr(self.args, key) for key in losses})
-        if self.network.painter.last.weight.requires_grad:
+        if self.whole:
             self.network.bound()
         return losses | {"loss": loss}
 
@@ -177,7 +178,7 @@ class Run(Loop):
 def main() -> None:
     run = Run(parse())
     run.train()
-    if run.args.task == "train" and not run.args.encoder_only:
+    if run.whole:
         run.settle()
 
 
