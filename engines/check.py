@@ -11,7 +11,6 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 
 from vidcolor import networks
 from vidcolor.backends import every
-from vidcolor.backends.base import Backend, Precision, Session, Shapes
+from vidcolor.backends.base import Backend, Precision, Session, Shapes, worst_of
 from vidcolor.backends.openvino import shared_core
 from vidcolor.errors import DeviceError
 
@@ -50,12 +49,6 @@ def differences(got: Values, wanted: Values) -> dict[str, float]:
         off = np.abs(got[name] - array) / np.maximum(max(1.0, float(array.std())), np.abs(array))
         worst[name] = float(off.max()) if np.isfinite(off).all() else float("inf")
     return worst
-
-
-def worst_of(off: Mapping[str, float], allowed: Mapping[str, float]) -> tuple[float, float]:
-    """Difference and tolerance of the output that is farthest beyond its tolerance, or nearest to it."""
-    name = max(off, key=lambda output: off[output] / allowed[output])
-    return off[name], allowed[name]
 
 
 def count_macs(path: Path, shapes: Shapes) -> int:

@@ -50,3 +50,9 @@ class Backend(Protocol):
         Raises DeviceError where the device is absent or the network cannot be compiled.
         """
         ...
+
+
+def worst_of(off: Mapping[str, float], allowed: Mapping[str, float]) -> tuple[float, float]:
+    """Difference and tolerance of the output that is farthest beyond its tolerance, or nearest to it."""
+    name = max(off, key=lambda output: off[output] / allowed[output])
+    return off[name], allowed[name]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidcolor.backends.base import Backend, Session
+from vidcolor.backends.base import Backend, Session, worst_of
 from vidcolor.errors import DeviceError
 
 FRAMES, HEIGHT, WIDTH = 4, 256, 448
@@ -88,9 +88,9 @@ def _compare(session: Session, frames: Values, reference: Values, tolerance: Map
     if not np.isfinite([*differences.values(), *alone.values()]).all():
         raise DeviceError("the GPU's answer holds NaN or infinity: use --device cpu")
     worst = {name: max(differences[name], alone[name]) for name in reference}
-    name = max(worst, key=lambda output: worst[output] / tolerance[output])
+    difference, allowed = worst_of(worst, tolerance)
     differences |= {f"{output}, batch of 1": off for output, off in alone.items()}
-    return {"precision": session.precision, "differences": differences, "difference": worst[name], "tolerance": tolerance[name]}
+    return {"precision": session.precision, "differences": differences, "difference": difference, "tolerance": allowed}
 
 
 def _timings(session: Session, frames: Values) -> dict[str, Any]:
