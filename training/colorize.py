@@ -54,6 +54,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--regression", action="store_true", help="answer Cb and Cr themselves instead of a distribution over bins")
     parser.add_argument("--rebalance", type=float, default=0.25, help="power of the weights of rare colours; 0: none")
     parser.add_argument("--film", type=float, default=0.6, help="part of the samples that look like film")
+    parser.add_argument("--hints", type=float, default=None, help="part of the samples with hints: 0.6 supervised, 0.3 adversarial")
+    parser.add_argument("--memory", type=float, default=0.0, help="part of these whose hints are what a memory of other frames says")
     parser.add_argument("--warm-up", type=int, default=60, help="steps in which the critic learns alone")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save-every", type=float, default=10, help="minutes")
@@ -104,8 +106,9 @@ class Run:
         self.optimisers, self.critic = self.make_optimisers()
         if (args.out / "last.pt").exists():
             self.resume()
-        hint_rate = 0.6 if args.phase == "supervised" else 0.3
-        settings = Sample(args.crop, args.phase == "adversarial", hint_rate, film_rate=args.film)
+        usual = 0.6 if args.phase == "supervised" else 0.3
+        hint_rate = usual if args.hints is None else args.hints
+        settings = Sample(args.crop, args.phase == "adversarial", hint_rate, args.memory, args.film)
         crops = Crops(photos, settings, args.seed + int(self.seen["step"]))
         self.batches = iter(torch.utils.data.DataLoader(crops, batch_size=args.batch, num_workers=1, prefetch_factor=4))
         plain = Crops(photos, Sample(args.crop, hint_rate=0, film_rate=0, leader_rate=0), seed=2**31)

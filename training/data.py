@@ -160,6 +160,40 @@ def carried(cb: Array, cr: Array, rng: np.random.Generator) -> Array:
     return np.stack([*planes, kept * rng.uniform(0.3, 1)]).astype(np.float32)
 
 
+def remembered(cb: Array, cr: Array, other: Array, rng: np.random.Generator) -> Array:
+    """Chroma as a memory of other frames finds it again by matching: hints (3, h, w). `other` (2, h, w) is the chroma of another picture.
+
+    It lies a little off, is known in blocks of eight pixels, is of another thing now and then (of this picture or of the other), is missing in
+    patches, and as a whole may be of another shot: shifted in hue and strength. The weight says how sure the match was: errors are the more
+    frequent the lower it is, but not unheard of where it is high.
+    """
+    side = cb.shape[0]
+    true = np.stack([cb, cr]).astype(np.float32)
+    flow = [_smooth(rng, side, 5) * np.float32(rng.choice([0, 1.5, 4, 8])) for _ in range(2)]
+    y, x = np.mgrid[0:side, 0:side].astype(np.float32)
+    found = np.stack([cv2.remap(plane, x + flow[0], y + flow[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT) for plane in true])
+    trust = np.clip(_smooth(rng, side, int(rng.integers(2, 9))) * 0.5 + np.float32(rng.uniform(0.3, 1.1)), 0, 1)
+    elsewhere = np.roll(true, (int(rng.integers(side)), int(rng.integers(side))), (1, 2)) if rng.random() < 0.5 else other
+    wrong = _smooth(rng, side, int(rng.integers(3, 13))) * 0.5 + 0.5 > 0.35 + 0.65 * trust
+    found = np.where(wrong, elsewhere, found)
+    if rng.random() < 0.25:  # of another shot: other light, another grade
+        angle, strength = rng.normal(0, 0.35), np.exp(rng.normal(-0.1, 0.3))
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32) * np.float32(strength)
+        found = np.einsum("ij,jhw->ihw", turn, found)
+        trust = trust * np.float32(rng.uniform(0.2, 0.7))
+    if rng.random() < 0.6:
+        small = [cv2.resize(plane, (side // 8, side // 8), interpolation=cv2.INTER_AREA) for plane in found.astype(np.float32)]
+        found = np.stack([cv2.resize(plane, (side, side), interpolation=cv2.INTER_LINEAR) for plane in small])
+    kept = (trust > 0.12) & (_smooth(rng, side, int(rng.integers(2, 12))) * 0.5 + 0.5 > rng.choice([0, 0.1, 0.5]))
+    weight = trust * kept
+    return np.concatenate([found * kept, weight[None]]).astype(np.float32)
+
+
+def _smooth(rng: np.random.Generator, side: int, knots: int) -> Array:
+    """A smooth random plane (side, side) in about [-1, 1], with so many knots each way."""
+    return np.asarray(cv2.resize(rng.uniform(-1, 1, (knots, knots)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC))
+
+
 def leader(side: int, rng: np.random.Generator) -> Picture:
     """What has no colour in any film: leaders, title cards, fades. A flat or shaded grey, often with letters or blocks.
 
@@ -187,6 +221,7 @@ class Sample:
     crop: int = 128
     pairs: bool = False  # also give the same crop with fresh grain and a shift of up to 2 px, for the consistency loss
     hint_rate: float = 0.6  # part of the samples with hints
+    memory_share: float = 0.0  # part of these whose hints are what a memory of other frames says
     film_rate: float = 0.6  # part of the samples whose luma looks like film, and two thirds of that with grain
     leader_rate: float = 0.02  # part of the samples that are grey leaders and title cards
 
@@ -227,10 +262,12 @@ class Crops(IterableDataset[tuple[Array, ...]]):
         film = film_luma(rgb, luma, rng) if rng.random() < self.settings.film_rate else luma
         kind = rng.random()
         hints = np.zeros((3, *luma.shape), np.float32)
-        if kind < self.settings.hint_rate / 2.5:
+        if kind < self.settings.hint_rate * (1 - self.settings.memory_share) / 2.5:
             hints = dots(cb, cr, rng)
-        elif kind < self.settings.hint_rate:
+        elif kind < self.settings.hint_rate * (1 - self.settings.memory_share):
             hints = carried(cb, cr, rng)
+        elif kind < self.settings.hint_rate:
+            hints = remembered(cb, cr, np.stack(split(self.crop(rng))[1:]), rng)
         first = grain(film, rng) if rng.random() < self.settings.film_rate * 2 / 3 else film
         made = (first[None], hints, index, weight)
         if not self.settings.pairs:
