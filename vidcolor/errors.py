@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from vidcolor.wording import field
+
 
 class VidcolorError(Exception):
     """Base of everything this program raises on purpose. The text is one clear line: what, which file, what to do."""
@@ -10,9 +12,23 @@ class VidcolorError(Exception):
 
 
 class UsageError(VidcolorError):
-    """Words of the command line: unknown codec, container or style, value out of range, output = input."""
+    """What was asked for cannot be: unknown codec, container or style, value out of range, output = input.
+
+    `field` is the name of the field of the job that is wrong, "" where it is not one alone.
+    """
 
     status = 2
+
+    def __init__(self, text: str, field: str = "") -> None:
+        super().__init__(text)
+        self.field = field
+
+
+class FieldError(UsageError):
+    """A field of a job cannot have this value. The text begins with the field as the person gave it."""
+
+    def __init__(self, name: str, value: object, reason: str) -> None:
+        super().__init__(f"{field(name, value)}: {reason}", name)
 
 
 class InputError(VidcolorError):
