@@ -15,7 +15,7 @@ from tests.media.reading import plain, read, samples
 from vidcolor.errors import InputError
 from vidcolor.media.clock import Clock
 from vidcolor.media.probe import probe
-from vidcolor.media.reader import Reader, _coarse_to_fine, sample
+from vidcolor.media.reader import Reader
 from vidcolor.media.unpack import to_rgb
 
 CLIPS = Path(__file__).parents[3] / "shared" / "data" / "clips"
@@ -298,27 +298,6 @@ def test_a_video_track_behind_the_sound_is_read_to_its_last_frame(tmp_path):
                 out.mux(packet)
     assert probe(path).video.index == 1
     assert len(read(path, threads=3)[0]) == 20
-
-
-def test_a_sample_is_spread_sorted_and_owned(tmp_path):
-    path = make(tmp_path / "a.mp4", frames=100, options={"g": "5"})
-    pictures = sample(probe(path), most=8)
-    assert len(pictures) == 8
-    assert all(p.y.flags.owndata for p in pictures)
-    lumas = [f.to_ndarray()[:48] for f in plain(path)]
-    places = [next(i for i, luma in enumerate(lumas) if np.array_equal(p.y, luma)) for p in pictures]
-    assert places == sorted(set(places)) and places[0] < 15 and places[-1] > 80
-
-
-def test_few_key_frames_are_filled_up_and_bare_streams_are_sampled_too(tmp_path):
-    assert len(sample(probe(make(tmp_path / "a.mp4", frames=64, options={"g": "250"})), most=16)) >= 8
-    assert len(sample(probe(make(tmp_path / "a.h264", container="h264", frames=20)), most=16)) == 16
-
-
-def test_sampling_order_is_spread_from_the_beginning():
-    assert sorted(_coarse_to_fine(13)) == list(range(13))
-    assert _coarse_to_fine(8)[:4] == [0, 4, 2, 6]
-    assert _coarse_to_fine(1) == [0]
 
 
 @pytest.mark.skipif(not CLIPS.exists(), reason="shared clips are not here")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from math import ceil
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -19,54 +19,66 @@ from av.video.stream import VideoStream
 from vidcolor.errors import InputError
 from vidcolor.media import pictures
 from vidcolor.media.clock import Clock
+from vidcolor.media.damage import Damage
+from vidcolor.media.entry import Entry, find_entry
 from vidcolor.media.formats import same_samples
 from vidcolor.media.probe import Film, demux, exact, open_input
-from vidcolor.media.unpack import copied, unpack
+from vidcolor.media.sample import sample as sample  # callers know it from here
+from vidcolor.media.unpack import unpack
 from vidcolor.planes import Planes
 
-_DAMAGE_LINES = 20
 _READ_ERRORS_IN_A_ROW = 8
-_STEPS_BACK = (0, 1, 4, 16)  # seconds before the wanted start at which a seek is tried
+_STEPS_BACK = (0, 1, 4, 16)  # seconds before the wanted place at which a seek is tried
 _TIMES_NEED_THE_BEGINNING = {"mpeg"}  # program streams time only some frames: after a seek FFmpeg derives others
-_PACKETS_VANISH = {"mpegts", "mpeg"}  # containers whose damaged packets leave no trace but a gap in the times
-_GAP = Fraction(1)  # seconds
-_HIDDEN_FRAMES = {"vp8", "vp9", "av1"}  # codecs whose packets need not show a frame
+
+Stamped = Iterator[tuple[int, av.VideoFrame]]
 
 
 class Reader:
     """Iterate it inside `with` for (pts, Planes), pts strictly increasing in `film.time_base`. One pass.
 
     `threads` 0 lets FFmpeg choose. `start` and `end` are seconds from `film.start`: frames with start <= time < end come, their pts as
-    in the source. Planes are read-only views of the decoder's buffers, valid as long as they are held. `deinterlace` makes one
-    progressive frame of each interlaced one.
+    in the source. `first` and `until` are pts: of these frames those with first <= pts < until come, the same as without these bounds,
+    also where the film's times are not those that are stored; then what lies before is decoded and thrown away, else it is jumped over.
+    (What a decoder puts into the holes of a damaged frame depends on what it saw before, and may differ.)
+    Planes are read-only views of the decoder's buffers, valid as long as they are held. `deinterlace` makes one progressive frame of
+    each interlaced one.
 
-    After the iteration: `damage` (what was lost, in words), `lost` (frames that did not come), `flawed` (frames that FFmpeg calls
-    corrupt, delivered), `notes` (what was assumed about times), `last_end` (seconds from film.start at which the last frame
-    ends) and `missing` (seconds that the file declares beyond what could be read).
+    From the first frame on: `sought` (whether what lies before was jumped over, not decoded). After the iteration: `damage` (what was
+    lost, in words), `lost` (frames that did not come), `flawed` (frames that FFmpeg calls corrupt, delivered), `notes` (what was
+    assumed about times), `last_end` (seconds from film.start at which the last frame ends) and `missing` (seconds that the file
+    declares beyond what could be read).
 
     Raises InputError when the frame size or pixel format changes, and when no frame can be decoded.
     """
 
     def __init__(
-        self, film: Film, *, threads: int = 0, start: Fraction | None = None, end: Fraction | None = None, deinterlace: bool = False
+        self,
+        film: Film,
+        *,
+        threads: int = 0,
+        start: Fraction | None = None,
+        end: Fraction | None = None,
+        first: int | None = None,
+        until: int | None = None,
+        deinterlace: bool = False,
     ) -> None:
         self.film = film
-        self.lost = 0
-        self.flawed = 0
+        self.sought = False
         self.last_end: Fraction | None = None
         self._threads = threads
-        self._start = None if start is None else film.start + start
-        self._end = None if end is None else film.start + end
+        self._start = None if start is None else ceil((film.start + start) / film.time_base)
+        end_pts = None if end is None else ceil((film.start + end) / film.time_base)
+        self._first = first
+        self._since = max((pts for pts in (self._start, first) if pts is not None), default=None)
+        self._until = min((pts for pts in (end_pts, until) if pts is not None), default=None)
         self._deinterlace = deinterlace and film.layout.fields != "progressive"
         self._layout = replace(film.layout, fields="progressive") if self._deinterlace else film.layout
-        self._damage: list[str] = []
         self._container: InputContainer | None = None
         self._clock = Clock(film)
-        self._expected: set[int] = set()  # pts of packets whose frame has not come yet
+        self._damage = Damage(film, self._since, self._until)
         self._furthest = film.start
         self._whole = False
-        self._first: int | None = None  # pts of the first decoded frame
-        self._early: list[int] = []  # pts of packets before it that gave none
 
     def __enter__(self) -> Self:
         return self
@@ -79,14 +91,26 @@ class Reader:
     @property
     def damage(self) -> list[str]:
         """One line for each piece of damage, at most twenty; then how many more. Empty for a sound film."""
-        more = self.lost + self.flawed - len(self._damage)
-        return [*self._damage, f"and {more} more"] if more > 0 else list(self._damage)
+        return self._damage.lines()
+
+    def damage_until(self, pts: int | None) -> list[str]:
+        """`damage` of what lies before `pts` alone, once the frame at `pts` has come; None for all. May be asked from another thread."""
+        return self._damage.lines(pts)
+
+    @property
+    def lost(self) -> int:
+        """Frames that did not come."""
+        return self._damage.lost
+
+    @property
+    def flawed(self) -> int:
+        """Frames that FFmpeg calls corrupt; they were delivered."""
+        return self._damage.flawed
 
     @property
     def notes(self) -> list[str]:
         """What was assumed about frame times, and frames before the first key frame; empty for most films."""
-        count = len(self._early)
-        return [*self._clock.notes, *([f"before the first key frame {count} frame(s) cannot be decoded"] if count else [])]
+        return [*self._clock.notes, *self._damage.early_note()]
 
     @property
     def missing(self) -> Fraction:
@@ -97,98 +121,137 @@ class Reader:
 
     def __iter__(self) -> Iterator[tuple[int, Planes]]:
         if self.film.still:
-            yield 0, pictures.read_picture(self.film.path)[0]
+            if (self._first is None or self._first <= 0) and (self._until is None or self._until > 0):
+                yield 0, pictures.read_picture(self.film.path)[0]
             return
         count = 0
         tick = self.film.time_base
         for pts, frame in self._timed():
-            when = pts * tick
-            if self._start is not None and when < self._start:
+            if self._since is not None and pts < self._since:
                 continue
-            if self._end is not None and when >= self._end:
+            if self._until is not None and pts >= self._until:
                 break
             count += 1
             if frame.is_corrupt:
-                self.flawed += 1
-                self._report(f"damaged frame at {self._clock_time(when)}")
-            self.last_end = when + self._clock.length(frame) * tick - self.film.start
+                self._damage.corrupt(pts)
+            self.last_end = (pts + self._clock.length(frame)) * tick - self.film.start
             yield pts, self._planes(frame)
         else:
-            self._whole = self._end is None
-        self._count_lost()
-        if not count and self._start is None and self._end is None:
+            self._whole = self._until is None
+        if not count and self._since is None and self._until is None:
             raise InputError(f"{self.film.path}: no frame can be decoded")
 
-    def _timed(self) -> Iterator[tuple[int, av.VideoFrame]]:
-        frames = self._from_start()
+    def _timed(self) -> Stamped:
+        frames = self._from_first()
         return self._progressive(frames) if self._deinterlace else frames
 
-    def _from_start(self) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Frames from a place at or before the wanted start: a key frame there, else an earlier one, else the film's first."""
-        seekable = self.film.seekable and self.film.container not in _TIMES_NEED_THE_BEGINNING
-        if self._start is not None and self._start > self.film.start and seekable:
+    def _from_first(self) -> Stamped:
+        """Frames from a place at or before the first wanted one on, the nearest from which they are sure to be the same."""
+        begin, frames = self._from_start()
+        if self._first is None or self._since != self._first or self._first * self.film.time_base <= self.film.start or not self._seekable:
+            return frames
+        container, stream = self._open_decoder(begin)
+        entry = find_entry(container, stream, self._first)
+        if entry is not None and (packets := self._packets_from(entry, container, stream)) is not None:
+            found = self._behind(entry, self._stamped(stream, packets))
+            if found is not None:
+                self.sought = True
+                return found
+        container, stream = self._open_decoder(begin)
+        return self._stamped(stream, self._packets(container, stream))
+
+    def _packets_from(self, entry: Entry, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]] | None:
+        """Packets from the entry's key frame on; None where no seek leads to it."""
+        for back in _STEPS_BACK:
+            try:
+                container.seek(entry.seek - back // self.film.time_base, stream=stream)
+            except av.FFmpegError:
+                return None
+            packets = self._packets(container, stream)
+            for packet in packets:
+                if entry.is_at(packet):
+                    return itertools.chain([packet], packets)
+                if entry.is_passed(packet):
+                    break
+        return None
+
+    def _behind(self, entry: Entry, frames: Stamped) -> Stamped | None:
+        """The last frame of the entry's lead and all behind it; None where the lead is not just what was promised."""
+        assert self._first is not None
+        lead: list[int] = []
+        before: list[tuple[int, av.VideoFrame]] = []
+        for pts, frame in frames:
+            if pts >= self._first:
+                before.append((pts, frame))
+                break
+            if pts >= entry.pts:  # what is shown before a key frame and coded behind it leans on pictures before
+                if frame.is_corrupt or (not lead and not entry.agrees(frame)):
+                    return None
+                lead.append(pts)
+                before = [(pts, frame)]
+        return itertools.chain(before, frames) if lead == entry.lead and not self._clock.notes else None
+
+    @property
+    def _seekable(self) -> bool:
+        return self.film.seekable and self.film.container not in _TIMES_NEED_THE_BEGINNING
+
+    def _from_start(self) -> tuple[int | None, Stamped]:
+        """The time that was sought, None for the beginning, and frames from there on: of a key frame at or before the wanted start."""
+        begin = ceil(self.film.start / self.film.time_base)
+        if self._start is not None and self._start > begin and self._seekable:
+            wanted = self._start - 1 if self._deinterlace else self._start  # which needs the frame before
             for back in _STEPS_BACK:
-                container, stream = self._open_decoder()
-                place = self._start - back
-                if place <= self.film.start:
+                place = self._start - round(back / self.film.time_base)
+                if place <= begin:
                     break
                 try:
-                    container.seek(place // self.film.time_base, stream=stream)
+                    container, stream = self._open_decoder(place)
                 except av.FFmpegError:
                     break
-                frames = self._stamped(container, stream)
-                first = next(frames, None)
-                if first is not None and first[0] * self.film.time_base <= self._start:
-                    return itertools.chain([first], frames)
-        return self._stamped(*self._open_decoder())
+                frames = self._stamped(stream, self._packets(container, stream))
+                earliest = next(frames, None)
+                if earliest is not None and earliest[0] <= wanted:
+                    self.sought = True
+                    return place, itertools.chain([earliest], frames)
+        container, stream = self._open_decoder(None)
+        return None, self._stamped(stream, self._packets(container, stream))
 
-    def _open_decoder(self) -> tuple[InputContainer, VideoStream]:
+    def _open_decoder(self, place: int | None) -> tuple[InputContainer, VideoStream]:
+        """The film opened afresh, at its beginning or at a key frame before a pts. Raises av.FFmpegError where that cannot be sought."""
         if self._container is not None:
             self._container.close()
         self._container = container = open_input(self.film.path)
         self._clock = Clock(self.film)
-        self._expected.clear()
-        self._damage.clear()
-        self._early.clear()
-        self.lost, self._first = 0, None
+        self._damage = Damage(self.film, self._since, self._until)
         stream = cast(VideoStream, container.streams[self.film.video.index])
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = self._threads
+        if place is not None:
+            container.seek(place, stream=stream)
         return container, stream
 
-    def _stamped(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, av.VideoFrame]]:
+    def _stamped(self, stream: VideoStream, packets: Iterator[Packet[VideoStream]]) -> Stamped:
         last: int | None = None
-        for packet in self._packets(container, stream):
-            if packet.pts is not None and not packet.is_discard:
-                self._expected.add(packet.pts)
+        damage = self._damage
+        for packet in packets:
+            damage.sent(packet)
             self._clock.sent(packet)
             try:
                 frames = packet.decode()
             except av.error.MemoryError:
                 raise
             except av.FFmpegError as trouble:
-                self._lose(packet, trouble)
+                damage.refused(self._place_of(packet), trouble)
                 continue
             for frame in frames:
-                if frame.pts is not None:
-                    self._expected.discard(frame.pts)
-                pts = self._clock.stamp(frame)
-                if self._first is None:
-                    self._first = pts
-                if last is not None and self.film.container in _PACKETS_VANISH and (pts - last) * self.film.time_base > _GAP:
-                    self.lost += 1
-                    self._report(f"no frames from {self._clock_time(last * self.film.time_base)} on")
-                last = pts
-                yield pts, frame
-        if (
-            last is not None
-            and self.film.seekable
-            and self.film.video.codec not in _HIDDEN_FRAMES
-            and max(self._expected, default=last) > last
-        ):
+                last = self._clock.stamp(frame)
+                damage.came(frame, last)
+                yield last, frame
+        if last is not None and self.film.seekable and damage.cut_off:
             yield from self._tail(last)
+        damage.ended()
 
-    def _tail(self, last: int) -> Iterator[tuple[int, av.VideoFrame]]:
+    def _tail(self, last: int) -> Stamped:
         """Frames after `last` that are still expected: an error while frame threads are emptied takes the ones behind it along."""
         with open_input(self.film.path) as container:
             stream = cast(VideoStream, container.streams[self.film.video.index])
@@ -200,9 +263,10 @@ class Reader:
             for packet in self._packets(container, stream):
                 with contextlib.suppress(av.FFmpegError):  # already reported
                     for frame in packet.decode():
-                        if frame.pts is not None and frame.pts > last and frame.pts in self._expected:
-                            self._expected.discard(frame.pts)
-                            yield self._clock.stamp(frame), frame
+                        if frame.pts is not None and frame.pts > last and self._damage.awaits(frame.pts):
+                            pts = self._clock.stamp(frame)
+                            self._damage.came(frame, pts)
+                            yield pts, frame
 
     def _packets(self, container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
         """Packets of the film's video track, the empty one that flushes the decoder last; goes on after read errors."""
@@ -218,8 +282,7 @@ class Reader:
             except av.FFmpegError as trouble:
                 in_a_row += 1
                 if in_a_row == 1:
-                    self.lost += 1
-                    self._report(f"cannot be read on at {self._clock_time(self._furthest)} ({trouble.strerror})")
+                    self._damage.unread(self._furthest // self.film.time_base, trouble)
                 if in_a_row == _READ_ERRORS_IN_A_ROW:
                     yield from self._flush(stream)
                     return
@@ -237,39 +300,12 @@ class Reader:
         if at is not None and tick:
             self._furthest = max(self._furthest, (at + (packet.duration or 0)) * tick)
 
-    def _lose(self, packet: Packet[Any], trouble: av.FFmpegError) -> None:
+    def _place_of(self, packet: Packet[Any]) -> int:
+        """A packet's time, or how far the film was read where it has none."""
         at = packet.pts if packet.pts is not None else packet.dts
-        if self._first is None:  # nothing to go by yet: a recording may start between key frames
-            self._early.append(at or 0)
-            return
-        self.lost += 1
-        self._report(f"frame lost near {'the end' if at is None else self._clock_time(at * self.film.time_base)} ({trouble.strerror})")
+        return self._furthest // self.film.time_base if at is None else at
 
-    def _count_lost(self) -> None:
-        """Frames that a packet promised and that never came; FFmpeg drops some without an error."""
-        tick, first = self.film.time_base, self._first
-        if not self._whole or first is None:
-            return
-        expected = set() if self.film.video.codec in _HIDDEN_FRAMES else self._expected
-        silent = [pts for pts in sorted(expected) if pts > first and (self._start is None or pts * tick >= self._start)]
-        for pts in silent[self.lost :]:
-            self._report(f"frame lost at {self._clock_time(pts * tick)}")
-        self.lost = max(self.lost, len(silent))
-        early = {*self._early, *(pts for pts in expected if pts < first)} if self._start is None else set()
-        if early and (first - min(early)) * tick > _GAP:
-            self.lost += len(early)
-            self._report(f"no frames before {self._clock_time(first * tick)}")
-            early.clear()
-        self._early = sorted(early)
-
-    def _report(self, line: str) -> None:
-        if len(self._damage) < _DAMAGE_LINES:
-            self._damage.append(line)
-
-    def _clock_time(self, when: Fraction) -> str:
-        return f"{float(when - self.film.start):.3f} s"
-
-    def _progressive(self, frames: Iterator[tuple[int, av.VideoFrame]]) -> Iterator[tuple[int, av.VideoFrame]]:
+    def _progressive(self, frames: Stamped) -> Stamped:
         """One progressive frame per interlaced one, by FFmpeg's bwdif; it counts time in halves."""
         graph: av.filter.Graph | None = None
         for pts, frame in frames:
@@ -300,73 +336,10 @@ class Reader:
         return unpack(frame, self._layout)
 
 
-def _pulled(graph: av.filter.Graph) -> Iterator[tuple[int, av.VideoFrame]]:
+def _pulled(graph: av.filter.Graph) -> Stamped:
     while True:
         try:
             frame = graph.vpull()
         except (av.error.BlockingIOError, av.error.EOFError):
             return
         yield cast(int, frame.pts) // 2, frame
-
-
-def sample(film: Film, most: int = 16, seconds: float = 1.5) -> list[Planes]:
-    """At most `most` frames spread over the film, in order, copied; about `seconds` of work.
-
-    Key frames, coarse to fine, so that stopping early still spreads; where the film has few, or cannot be sought in, frames
-    from its beginning on as far as the time goes. Raises InputError when nothing can be decoded.
-    """
-    if film.still:
-        return [pictures.read_picture(film.path)[0]]
-    deadline = time.monotonic() + seconds
-    found = _key_frames(film, most, deadline) if film.seekable and film.duration else {}
-    if len(found) < most // 2:
-        stride = max((film.frames or 0) // most, 1)
-        with Reader(film) as reader:
-            for number, (pts, planes) in enumerate(reader):
-                if number % stride == 0:
-                    found.setdefault(pts, copied(planes))
-                if len(found) >= most or time.monotonic() > deadline:
-                    break
-    return [found[pts] for pts in sorted(found)]
-
-
-def _key_frames(film: Film, most: int, deadline: float) -> dict[int, Planes]:
-    """Key frames by pts. A decoder that is flushed after one gives it at once."""
-    found: dict[int, Planes] = {}
-    with open_input(film.path) as container:
-        stream = cast(VideoStream, container.streams[film.video.index])
-        stream.thread_type = "SLICE"
-        stream.codec_context.skip_frame = "NONKEY"
-        begin = (stream.start_time or 0) * film.time_base
-        for number in _coarse_to_fine(most):
-            if time.monotonic() > deadline:
-                break
-            place = begin + (film.duration or 0) * Fraction(2 * number + 1, 2 * most)
-            try:
-                container.seek(place // film.time_base, stream=stream)
-                frame = _next_key_frame(container, stream)
-            except av.FFmpegError:  # damaged here: the others will do
-                continue
-            if frame is not None and frame.pts is not None and frame.pts not in found and _fits(frame, film):
-                found[frame.pts] = copied(unpack(frame, film.layout))
-    return found
-
-
-def _next_key_frame(container: InputContainer, stream: VideoStream) -> av.VideoFrame | None:
-    for packet in demux(container, stream):
-        if packet.is_keyframe and packet.size:
-            frames = [*packet.decode(), *stream.codec_context.decode(None)]
-            return frames[0] if frames else None
-    return None
-
-
-def _fits(frame: av.VideoFrame, film: Film) -> bool:
-    same_size = (frame.width, frame.height) == (film.layout.width, film.layout.height)
-    return same_size and same_samples(frame.format.name, film.pix_fmt) and not frame.is_corrupt
-
-
-def _coarse_to_fine(count: int) -> list[int]:
-    """0 to count - 1, ordered so that every beginning of the list is spread (bit-reversed)."""
-    bits = max(count - 1, 1).bit_length()
-    order = (int(f"{number:0{bits}b}"[::-1], 2) for number in range(1 << bits))
-    return [number for number in order if number < count]
