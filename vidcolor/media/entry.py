@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any, NamedTuple
 
 import av
 from av.container import InputContainer
@@ -17,15 +19,21 @@ class Entry(NamedTuple):
 
     pts: int
     seek: int  # the time to seek to
-    lead: list[int]
+    lead: tuple[int, ...] = ()
 
-    def is_at(self, packet: Packet[VideoStream]) -> bool:
-        """Whether this is the key frame."""
-        return packet.is_keyframe and packet.pts == self.pts
+    @classmethod
+    def at(cls, pts: int, packet: Packet[Any]) -> Entry:
+        """The entry at a key frame's packet, which has this pts."""
+        return cls(pts, pts if packet.dts is None else min(pts, packet.dts))
 
-    def is_passed(self, packet: Packet[VideoStream]) -> bool:
-        """Whether the key frame cannot come any more."""
-        return packet.dts is not None and packet.dts > self.pts
+    def packets(self, sought: Iterator[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]] | None:
+        """Of the packets behind a seek those from the key frame on; None where it does not come."""
+        for packet in sought:
+            if packet.is_keyframe and packet.pts == self.pts:
+                return chain([packet], sought)
+            if packet.dts is not None and packet.dts > self.pts:
+                break
+        return None
 
     def agrees(self, frame: av.VideoFrame) -> bool:
         """Whether the key frame's own decoder takes it for one: containers mark places, too, from which pictures only become whole."""
@@ -40,7 +48,7 @@ def find_entry(container: InputContainer, stream: VideoStream, first: int) -> En
     packet is already the key frame, or none is.
     """
     times: list[int] = []
-    keys: list[tuple[int, int]] = []
+    keys: list[Entry] = []
     decoding: int | None = None
     try:
         for packet in demux(container, stream):
@@ -56,12 +64,11 @@ def find_entry(container: InputContainer, stream: VideoStream, first: int) -> En
                 decoding = packet.dts
             times.append(packet.pts)
             if packet.is_keyframe:
-                keys.append((packet.pts, packet.pts if packet.dts is None else min(packet.pts, packet.dts)))
+                keys.append(Entry.at(packet.pts, packet))
     except av.FFmpegError:  # damaged: the reader goes through it and tells
         return None
     before = sorted(pts for pts in times if pts < first)
-    entries = [key for key in keys if before and key[0] <= before[-1]]
-    if not entries or entries[-1][0] == times[0] or len(set(times)) < len(times):
+    entries = [key for key in keys if before and key.pts <= before[-1]]
+    if not entries or entries[-1].pts == times[0] or len(set(times)) < len(times):
         return None
-    pts, seek = entries[-1]
-    return Entry(pts, seek, [time for time in before if time >= pts])
+    return entries[-1]._replace(lead=tuple(pts for pts in before if pts >= entries[-1].pts))

@@ -167,12 +167,8 @@ class Reader:
                 container.seek(entry.seek - back // self.film.time_base, stream=stream)
             except av.FFmpegError:
                 return None
-            packets = self._packets(container, stream)
-            for packet in packets:
-                if entry.is_at(packet):
-                    return itertools.chain([packet], packets)
-                if entry.is_passed(packet):
-                    break
+            if (packets := entry.packets(self._packets(container, stream))) is not None:
+                return packets
         return None
 
     def _behind(self, entry: Entry, frames: Stamped) -> Stamped | None:
@@ -189,7 +185,7 @@ class Reader:
                     return None
                 lead.append(pts)
                 before = [(pts, frame)]
-        return itertools.chain(before, frames) if lead == entry.lead and not self._clock.notes else None
+        return itertools.chain(before, frames) if tuple(lead) == entry.lead and not self._clock.notes else None
 
     @property
     def _seekable(self) -> bool:

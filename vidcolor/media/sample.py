@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import cast
 
@@ -14,47 +14,39 @@ from av.video.stream import VideoStream
 
 from vidcolor.errors import InputError
 from vidcolor.media import pictures
+from vidcolor.media.entry import Entry
 from vidcolor.media.formats import same_samples
 from vidcolor.media.probe import Film, demux, open_input
 from vidcolor.media.unpack import copied, unpack
 from vidcolor.planes import Planes
 
+_FILL = 0.5  # seconds for frames that are no key frames
+
 
 def sample(film: Film, most: int = 16, seconds: float = 1.5) -> list[Planes]:
-    """At most `most` frames spread over the film, in order, copied; about `seconds` of work.
+    """At most `most` frames spread over the film, in order, copied; about `seconds` of work at most.
 
-    Key frames, coarse to fine, so that stopping early still spreads; where the film has few, or cannot be sought in, frames
-    from its beginning on as far as the time goes. Raises InputError when nothing can be decoded.
+    Key frames, coarse to fine, so that stopping early still spreads. Where the film has fewer than half as many, or cannot be sought
+    in, frames behind them (behind the beginning) come along, for at most half a second. Raises InputError when nothing can be decoded.
     """
     if film.still:
         return [pictures.read_picture(film.path)[0]]
     deadline = time.monotonic() + seconds
-    found = _key_frames(film, most, deadline) if film.seekable and film.duration else {}
+    found: dict[int, Planes] = {}
+    keys = _key_frames(film, found, most, deadline) if film.seekable and film.duration else []
     if len(found) < most // 2:
-        stride = max((film.frames or 0) // most, 1)
-        for number, frame in enumerate(_from_the_beginning(film)):
-            if number % stride == 0 and _fits(frame, film):
-                found.setdefault(number if frame.pts is None else frame.pts, copied(unpack(frame, film.layout)))
-            if len(found) >= most or time.monotonic() > deadline:
-                break
+        deadline = min(deadline, time.monotonic() + _FILL)
+        _fill(film, found, most, deadline, keys)
+    if len(found) < most // 2:  # there are none, or times that mislead
+        _fill(film, found, most, deadline, [None])
     if not found:
         raise InputError(f"{film.path}: no frame can be decoded")
     return [found[pts] for pts in sorted(found)]
 
 
-def _from_the_beginning(film: Film) -> Iterator[av.VideoFrame]:
-    with open_input(film.path) as container:
-        stream = cast(VideoStream, container.streams[film.video.index])
-        stream.thread_type = "AUTO"
-        with contextlib.suppress(av.FFmpegError):  # what comes until the file cannot be read on will do
-            for packet in demux(container, stream):
-                with contextlib.suppress(av.InvalidDataError):
-                    yield from packet.decode()
-
-
-def _key_frames(film: Film, most: int, deadline: float) -> dict[int, Planes]:
-    """Key frames by pts. A decoder that is flushed after one gives it at once."""
-    found: dict[int, Planes] = {}
+def _key_frames(film: Film, found: dict[int, Planes], most: int, deadline: float) -> list[Entry]:
+    """Add key frames by pts to `found`, each decoded once however many places it is the nearest to. Returns where they are, in order."""
+    seen: dict[int, Entry] = {}
     with open_input(film.path) as container:
         stream = cast(VideoStream, container.streams[film.video.index])
         stream.thread_type = "SLICE"
@@ -64,22 +56,63 @@ def _key_frames(film: Film, most: int, deadline: float) -> dict[int, Planes]:
             if time.monotonic() > deadline:
                 break
             place = begin + (film.duration or 0) * Fraction(2 * number + 1, 2 * most)
-            try:
+            with contextlib.suppress(av.FFmpegError):  # damaged here: the others will do
                 container.seek(place // film.time_base, stream=stream)
-                frame = _next_key_frame(container, stream)
-            except av.FFmpegError:  # damaged here: the others will do
-                continue
-            if frame is not None and frame.pts is not None and frame.pts not in found and _fits(frame, film):
-                found[frame.pts] = copied(unpack(frame, film.layout))
-    return found
+                frame = _next_key_frame(container, stream, seen)
+                if frame is not None and frame.pts is not None and _fits(frame, film):
+                    found[frame.pts] = copied(unpack(frame, film.layout))
+    return sorted(seen[pts] for pts in found if pts in seen)
 
 
-def _next_key_frame(container: InputContainer, stream: VideoStream) -> av.VideoFrame | None:
+def _next_key_frame(container: InputContainer, stream: VideoStream, seen: dict[int, Entry]) -> av.VideoFrame | None:
+    """The next key frame; None where it was seen before. A decoder that is flushed after a frame gives it at once."""
     for packet in demux(container, stream):
         if packet.is_keyframe and packet.size:
+            if packet.pts in seen:
+                return None
+            if packet.pts is not None:
+                seen[packet.pts] = Entry.at(packet.pts, packet)
             frames = [*packet.decode(), *stream.codec_context.decode(None)]
             return frames[0] if frames else None
     return None
+
+
+def _fill(film: Film, found: dict[int, Planes], most: int, deadline: float, starts: Sequence[Entry | None]) -> None:
+    """Add frames behind each start (None: the beginning) until `found` has `most`.
+
+    As far apart as `most` of them over the whole film would be, and nearer where the time does not reach so far.
+    """
+    stride = max((film.frames or 0) // most, 1)
+    with open_input(film.path) as container:
+        stream = cast(VideoStream, container.streams[film.video.index])
+        stream.thread_type = "AUTO"
+        for number, start in enumerate(starts):
+            left, begun = len(starts) - number, time.monotonic()
+            share, wanted = (deadline - begun) / left, -(-(most - len(found)) // left)
+            following = starts[number + 1] if left > 1 else None
+            added, apart, before = 0, stride, begun
+            for frame in _frames_from(container, stream, start):
+                now = time.monotonic()
+                if added == wanted or (now - begun > share and found) or (following and (frame.pts or 0) >= following.pts):
+                    break
+                if frame.pts is not None and frame.pts in found:
+                    apart, before = 1, now
+                elif (apart >= stride or (now - before) * (wanted + 1) > share) and _fits(frame, film):
+                    found[len(found) if frame.pts is None else frame.pts] = copied(unpack(frame, film.layout))
+                    added, apart, before = added + 1, 1, now
+                else:
+                    apart += 1
+
+
+def _frames_from(container: InputContainer, stream: VideoStream, start: Entry | None) -> Iterator[av.VideoFrame]:
+    """Frames from a key frame on, None for the beginning, until the file cannot be read on."""
+    with contextlib.suppress(av.FFmpegError):
+        if start is not None:
+            container.seek(start.seek, stream=stream)
+        packets = demux(container, stream)
+        for packet in packets if start is None else start.packets(packets) or ():
+            with contextlib.suppress(av.InvalidDataError):
+                yield from (frame for frame in packet.decode() if start is None or frame.pts is None or frame.pts >= start.pts)
 
 
 def _fits(frame: av.VideoFrame, film: Film) -> bool:
