@@ -182,6 +182,29 @@ def style_codes(found: list[Result]) -> str:
     return markdown(["picture", *(f"Gram distance, {name}" if i < 3 else name for i, name in enumerate(keys.values()))], cells)
 
 
+def presets(found: list[Result]) -> str:
+    """The newest result: means over the clips of each size, by the first preset's."""
+    result = max(found, key=lambda r: str(r["time"]))
+    first = next(iter(result["sizes"].values()))["means"][0]["preset"]
+    head = ["size", "preset", "crf", f"bytes, {first} = 1", "luma PSNR", "SSIM", "chroma PSNR", "core-ms a frame", f"time, {first} = 1"]
+    rows = [
+        [
+            f"{size}, clips: {len(about['clips'])}",
+            row["preset"],
+            f"{row['crf']:.1f}",
+            f"{row['size_ratio']:.2f}",
+            f"{row['luma_psnr']:.2f} dB",
+            f"{row['ssim']:.4f}",
+            f"{row['chroma_psnr']:.2f} dB",
+            f"{row['core_ms']:.1f}",
+            f"{row['cost_ratio']:.2f}",
+        ]
+        for size, about in result["sizes"].items()
+        for row in about["means"]
+    ]
+    return markdown(head, rows)
+
+
 TABLES: dict[str, tuple[str, Callable[[list[Result]], str]]] = {
     "throughput": ("throughput", throughput),
     "startup": ("startup", startup),
@@ -192,6 +215,7 @@ TABLES: dict[str, tuple[str, Callable[[list[Result]], str]]] = {
     "styles": ("style", styles),
     "style_speed": ("throughput-style", style_speed),
     "style_codes": ("style-codes", style_codes),
+    "presets": ("presets", presets),
 }
 """Names of tables: the benchmark whose results they show, and how."""
 

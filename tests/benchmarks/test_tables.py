@@ -102,11 +102,16 @@ def test_every_table_can_be_made() -> None:
         results.frame("style") | {"styles": {"s": {"means": {"ssim": 0.6}}}, "wobble": {"s": wobble, "input": wobble}},
         results.frame("style-codes") | {"pictures": {"p": {"input": 1.0, "encoder": 0.5}}, "means": {"input": 1.0, "encoder": 0.5}},
     ]
+    keys = ("crf", "size_ratio", "luma_psnr", "ssim", "chroma_psnr", "core_ms", "cost_ratio")
+    found.append(
+        results.frame("presets") | {"sizes": {"own": {"clips": {"c": []}, "means": [dict.fromkeys(keys, 1.0) | {"preset": "fast"}]}}}
+    )
     made = tables.fill("".join(f"<!-- table:{name} -->\n<!-- /table -->\n" for name in tables.TABLES), found)
     for row in made.splitlines():
         if row.startswith("|"):
             assert row.count("|") > 3
     assert "+1.0 % from frame 200 to 2000" in made
+    assert "| own, clips: 1 | fast | 1.0 | 1.00 |" in made
 
 
 def test_styles_are_shown_beside_the_film_itself_and_the_peer() -> None:
