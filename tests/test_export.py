@@ -17,8 +17,8 @@ pytest.importorskip("onnxscript", reason="export needs onnxscript: pip install '
 from engines import export, graph  # noqa: E402
 from engines.check import differences  # noqa: E402
 from engines.kinds import KINDS  # noqa: E402
-from training.network import Generator, Runtime  # noqa: E402
-from training.style import StyleNetwork  # noqa: E402
+from training.color.network import Generator, Runtime  # noqa: E402
+from training.style.network import StyleNetwork  # noqa: E402
 from vidcolor import networks  # noqa: E402
 
 SHIPPED = Path(__file__).parents[1] / "engines" / "networks" / "colorize-fast.onnx"

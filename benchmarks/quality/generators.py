@@ -81,7 +81,7 @@ class Checkpoint:
         """Raises SystemExit where the file holds another network's weights."""
         import torch
 
-        from training.network import build, weights_of
+        from training.color.network import build, weights_of
 
         torch.set_num_threads(threads)
         saved = torch.load(path, map_location="cpu", weights_only=True)

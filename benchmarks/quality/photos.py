@@ -64,7 +64,7 @@ def look(rgb: NDArray[np.uint8], short_side: int = SHORT_SIDE, film: int | None 
     """
     luma, _ = metrics.split(rgb)
     if film is not None:
-        from training.data import film_luma, grain
+        from training.color.data import film_luma, grain
 
         rng = np.random.default_rng(film)
         luma = grain(film_luma(rgb, luma, rng), rng)

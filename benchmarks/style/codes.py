@@ -15,7 +15,7 @@ import torch
 
 from benchmarks.style.judge import GramJudge, Grams, distance
 from benchmarks.style.restyle import Clip
-from training.style_data import held, read_pictures
+from training.style.data import held, read_pictures
 
 
 def left_out(tar: Path, count: int) -> Iterator[tuple[str, bytes]]:
@@ -39,10 +39,10 @@ def extract(tar: Path, count: int, folder: Path) -> list[Path]:
 
 
 def fitted(folder: Path, picture: Path) -> tuple[float, ...]:
-    """The code that `training.stylize fit` wrote for a picture. Raises FileNotFoundError with what is to be done."""
+    """The code that `training.style.stylize fit` wrote for a picture. Raises FileNotFoundError with what is to be done."""
     path = folder / f"{picture.stem}.pt"
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no such code; make it with python -m training.stylize fit --style {picture} --out {path} …")
+        raise FileNotFoundError(f"{path}: no such code; make it with python -m training.style.stylize fit --style {picture} --out {path} …")
     return tuple(torch.load(path, map_location="cpu", weights_only=True)["code"].flatten().tolist())
 
 

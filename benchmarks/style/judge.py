@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engines.styles import NAMED
-from training.data import Picture
-from training.style_data import crops, read_pictures
-from training.style_losses import gram
-from training.vgg import load_vgg16
+from training.shared.photos import Picture
+from training.shared.vgg import load_vgg16
+from training.style.data import crops, read_pictures
+from training.style.losses import gram
 
 Floats = NDArray[np.float32]
 Grams = list[Tensor]
@@ -62,7 +62,7 @@ def alone(found: Sequence[Grams]) -> float:
 
 
 def distance(grams: Sequence[Tensor], wanted: Sequence[Tensor]) -> float:
-    """`training.style_losses.gram_distance` of pictures whose Gram matrices are known already."""
+    """`training.style.losses.gram_distance` of pictures whose Gram matrices are known already."""
     terms = [(x - there).square().sum() / there.square().sum() for x, there in zip(grams, wanted, strict=True)]
     return float(torch.stack(terms).mean())
 

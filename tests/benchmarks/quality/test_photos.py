@@ -13,8 +13,8 @@ torch = pytest.importorskip("torch", reason="photos are judged by a PyTorch netw
 
 from benchmarks.quality import features, metrics, photos  # noqa: E402
 from benchmarks.quality.generators import Checkpoint, Mirrored, Point, ask  # noqa: E402
-from training import vgg  # noqa: E402
-from training.network import Generator  # noqa: E402
+from training.color.network import Generator  # noqa: E402
+from training.shared import vgg  # noqa: E402
 
 VAL = Path(__file__).parents[4] / "shared" / "data" / "photos" / "val.tar"
 

@@ -15,7 +15,7 @@ from benchmarks.style.clips import write_lossless  # noqa: E402
 from benchmarks.style.judge import GramJudge, alone, distance, pictures_of  # noqa: E402
 from benchmarks.style.restyle import Clip  # noqa: E402
 from tests.style_networks import CODES, install  # noqa: E402
-from training.style_losses import gram, gram_distance  # noqa: E402
+from training.style.losses import gram, gram_distance  # noqa: E402
 from vidcolor import networks  # noqa: E402
 
 
@@ -87,7 +87,7 @@ def paintings(tmp_path: Path) -> Path:
 
 
 def test_what_training_leaves_out_is_what_is_measured(paintings: Path, tmp_path: Path) -> None:
-    from training.style_data import held, read_pictures
+    from training.style.data import held, read_pictures
 
     names = [name for name, _ in read_pictures(paintings)]
     found = codes.extract(paintings, 2, tmp_path / "held")

@@ -1,4 +1,4 @@
-"""What the generator and its critic are asked for."""
+"""What the generator is asked for; what its critic adds stands in `training.shared.critics`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.network import make_bins
+from training.color.network import make_bins
 
 
 def rebalanced_cross_entropy(logits: Tensor, index: Tensor, weight: Tensor, classes: Tensor) -> Tensor:
@@ -24,19 +24,3 @@ def decode(index: Tensor, weight: Tensor) -> Tensor:
 def chroma_error(chroma: Tensor, truth: Tensor) -> Tensor:
     """Smooth L1 of chroma, scaled to the size of the other losses."""
     return F.smooth_l1_loss(chroma, truth, beta=0.02) * 10
-
-
-def hinge(real: list[Tensor], fake: list[Tensor]) -> Tensor:
-    """The critic's loss (Lim and Ye 2017), mean over scales."""
-    return torch.stack([F.relu(1 - r.float()).mean() + F.relu(1 + f.float()).mean() for r, f in zip(real, fake, strict=True)]).mean()
-
-
-def adversarial(scores: list[Tensor]) -> Tensor:
-    """The generator's side of the hinge loss."""
-    return -torch.stack([s.float().mean() for s in scores]).mean()
-
-
-def perceptual(fake: list[Tensor], real: list[Tensor]) -> Tensor:
-    """L1 between feature maps, each by the mean size of the real one (Johnson et al. 2016, with L1), mean over scales."""
-    terms = [(f.float() - r.float()).abs().mean() / r.float().abs().mean() for f, r in zip(fake, real, strict=True)]
-    return torch.stack(terms).mean()

@@ -13,9 +13,9 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install
 
 import torch.nn.functional as F  # noqa: E402
 
-from training import style_data  # noqa: E402
-from training.style import CHANNELS, CODE, NEAR, STATISTICS, AnimeNetwork, StyleEncoder, StyleNetwork, alike, blur_of_four  # noqa: E402
-from training.style_losses import colours, content_loss, gram, gram_distance, moved, structure, total_variation  # noqa: E402
+from training.style import data as style_data  # noqa: E402
+from training.style.losses import colours, content_loss, gram, gram_distance, moved, structure, total_variation  # noqa: E402
+from training.style.network import CHANNELS, CODE, NEAR, STATISTICS, AnimeNetwork, StyleEncoder, StyleNetwork, alike, blur_of_four  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -240,9 +240,9 @@ def pack(folder: Path) -> tuple[Path, Path, Path]:
 def test_a_short_run_can_be_gone_on_with_a_code_be_fitted_and_the_encoder_learn_alone(tmp_path: Path) -> None:
     photos, styles, lite0 = pack(tmp_path)
     torch.save({}, lite0)
-    run = [sys.executable, "-m", "training.stylize", "train", "--photos", str(photos), "--styles", str(styles), "--lite0", str(lite0)]
+    run = [sys.executable, "-m", "training.style.stylize", "train", "--photos", str(photos), "--styles", str(styles), "--lite0", str(lite0)]
     run += ["--out", str(tmp_path / "run"), "--batch", "1", "--crop", "64", "--random-features"]
-    place = Path(__file__).parents[2]
+    place = Path(__file__).parents[3]
     for steps in ("1", "2"):
         subprocess.run([*run, "--max-steps", steps], check=True, cwd=place)
     saved = torch.load(tmp_path / "run" / "last.pt", weights_only=True)

@@ -6,46 +6,19 @@ Everything here is numpy and OpenCV, so that it runs in the data worker and not 
 from __future__ import annotations
 
 import random
-import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import IterableDataset
 
-from training.network import STEP, make_bins
+from training.color.network import STEP, make_bins
+from training.shared.photos import Array, Picture
 
-Array = NDArray[Any]  # float32 unless a docstring says otherwise; OpenCV's and NumPy's own types say less
-Picture = NDArray[Any]  # RGB uint8 (h, w, 3)
 LUT_HALF = 20
 """The bin look-up table covers chroma of +-20 steps, wider than the disc of bins, so that a neighbour is always inside."""
-
-
-def load_photos(tars: Sequence[Path], side: int = 256) -> tuple[list[Picture], int]:
-    """RGB photos (h, w, 3) uint8 of short side `side` from tar files, and how many members could not be read."""
-    photos, bad = [], 0
-    for path in tars:
-        with tarfile.open(path) as tar:
-            for member in tar:
-                if not member.name.lower().endswith((".jpg", ".jpeg", ".png")):
-                    continue
-                file = tar.extractfile(member)
-                image = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR) if file else None
-                if image is None:
-                    bad += 1
-                    continue
-                height, width = image.shape[:2]
-                scale = side / min(height, width)
-                size = (max(side, round(width * scale)), max(side, round(height * scale)))
-                if size != (width, height):
-                    image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-                photos.append(np.ascontiguousarray(image[..., ::-1]))
-    return photos, bad
 
 
 def split(rgb: Picture) -> tuple[Array, Array, Array]:
@@ -163,9 +136,9 @@ def carried(cb: Array, cr: Array, rng: np.random.Generator) -> Array:
 def remembered(cb: Array, cr: Array, other: Array, rng: np.random.Generator) -> Array:
     """Chroma as a memory of other frames finds it again by matching: hints (3, h, w). `other` (2, h, w) is the chroma of another picture.
 
-    It lies a little off, is known in blocks of eight pixels, is of another thing now and then (of this picture or of the other), is missing in
-    patches, and as a whole may be of another shot: shifted in hue and strength. The weight says how sure the match was: errors are the more
-    frequent the lower it is, but not unheard of where it is high.
+    It lies a little off, is known in blocks of eight pixels, is of another thing now and then (of this picture or of the other), is missing
+    in patches, and as a whole may be of another shot: shifted in hue and strength. The weight says how sure the match was: errors are the
+    more frequent the lower it is, but not unheard of where it is high.
     """
     side = cb.shape[0]
     true = np.stack([cb, cr]).astype(np.float32)

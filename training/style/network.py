@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.network import ENCODERS, Bottleneck, ConvNorm, imagenet_weights
+from training.shared.encoder import ENCODERS, Bottleneck, ConvNorm, imagenet_weights
 
 NEAR, FAR, FINE, BLOCKS = 48, 96, 20, 3
 """Channels at strides 4, 8 and 2, and residual blocks at stride 8."""

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from training.data import Array, Picture
-from training.style import StyleEncoder
-from training.style_losses import colours, gram
-from training.vgg import VGG16
+from training.shared.photos import Array, Picture
+from training.shared.vgg import VGG16
+from training.style.losses import colours, gram
+from training.style.network import StyleEncoder
 
 SIDE, CROP, CROPS = 320, 256, 4
 """Short side of a style picture, and the crops of it that are looked at: a stroke is as large in the film as it is there."""

@@ -11,7 +11,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install -e '.[train]'")
 
-from training import anime  # noqa: E402
+from training.style import anime  # noqa: E402
 
 
 def smooth_photo(seed: int, side: int = 256) -> np.ndarray:
@@ -70,9 +70,10 @@ def test_a_short_run_with_its_critic_can_be_gone_on_with(tmp_path: Path) -> None
         put(tar, "free.jpg", smooth_photo(2), tmp_path)
     (tmp_path / "cartoons.tsv").write_text("file\tlicence\nfree.jpg\tMIT", encoding="utf-8")
     torch.save({}, tmp_path / "lite0.pth")
-    words = [sys.executable, "-m", "training.anime", "--photos", str(tmp_path / "photos.tar"), "--cartoons", str(tmp_path / "cartoons.tar")]
-    words += ["--lite0", str(tmp_path / "lite0.pth"), "--out", str(tmp_path / "run"), "--batch", "2", "--crop", "64", "--warm-up", "0"]
+    words = [sys.executable, "-m", "training.style.anime", "--photos", str(tmp_path / "photos.tar")]
+    words += ["--cartoons", str(tmp_path / "cartoons.tar"), "--lite0", str(tmp_path / "lite0.pth"), "--out", str(tmp_path / "run")]
+    words += ["--batch", "2", "--crop", "64", "--warm-up", "0"]
     for steps in ("1", "2"):
-        subprocess.run([*words, "--random-features", "--max-steps", steps], check=True, cwd=Path(__file__).parents[2])
+        subprocess.run([*words, "--random-features", "--max-steps", steps], check=True, cwd=Path(__file__).parents[3])
     assert torch.load(tmp_path / "run" / "last.pt", weights_only=True)["seen"]["step"] == 2
     assert (tmp_path / "run" / "last.png").exists()

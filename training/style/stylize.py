@@ -1,7 +1,7 @@
 """Train the style network and the head of its encoder, or fit a code to one picture.
 
-    python -m training.stylize train --photos a.tar:b.tar --styles named/:paintings.tar --lite0 LITE0.pth --out run/s --minutes 70
-    python -m training.stylize fit --style my.jpg --start run/s/last.pt --photos a.tar --lite0 LITE0.pth --out my.pt
+    python -m training.style.stylize train --photos a.tar:b.tar --styles named/:paintings.tar --lite0 LITE0.pth --out run/s --minutes 70
+    python -m training.style.stylize fit --style my.jpg --start run/s/last.pt --photos a.tar --lite0 LITE0.pth --out my.pt
 
 Content and style are judged by VGG16 (Gatys et al. 2016; Johnson et al. 2016). Steadiness is learned from pairs: a picture and the same
 picture moved along a smooth random flow, both with grain, must be styled alike, with statistics held from the first of them.
@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training.data import load_photos
-from training.loop import Loop, common_options
-from training.style import CODE, STATISTICS, StyleEncoder, StyleNetwork
-from training.style_data import Pairs, Styles, load_styles
-from training.style_losses import colour_statistics, content_loss, gram_loss, moved, structure, total_variation
-from training.vgg import VGG16, load_vgg16
+from training.shared.loop import Loop, common_options
+from training.shared.photos import load_photos
+from training.shared.vgg import VGG16, load_vgg16
+from training.style.data import Pairs, Styles, load_styles
+from training.style.losses import colour_statistics, content_loss, gram_loss, moved, structure, total_variation
+from training.style.network import CODE, STATISTICS, StyleEncoder, StyleNetwork
 
 WEIGHTS = {"content": 0.5, "gram": 8.0, "colour": 1.0, "structure": 3.0, "steady": 80.0, "smooth": 0.3, "likeness": 1.0}
 OWN = 5.0

@@ -1,6 +1,6 @@
 """Runs the rows of the ablation table in README.md, one after the other, and measures each on the same photos.
 
-    python -m training.ablations --data a.tar:b.tar --lite0 LITE0.pth --lite2 LITE2.pth --start run/a/last.pt --out run/ablations
+    python -m training.color.ablations --data a.tar:b.tar --lite0 LITE0.pth --lite2 LITE2.pth --start run/a/last.pt --out run/ablations
 
 Rows of the first kind train from ImageNet weights; rows of the second go on from one shared checkpoint. Every row sees the same number
 of crops with the same seed. Finished rows are kept: the command goes on where it was stopped. `--table` prints what is there.
@@ -60,7 +60,7 @@ def train(args: argparse.Namespace, name: str, words: list[str]) -> None:
     if (place / "photos.json").exists():
         return
     common = ["--data", args.data, "--lite0", args.lite0, "--out", str(place), "--max-steps", str(args.steps), "--minutes", "600"]
-    subprocess.run([sys.executable, "-m", "training.colorize", *words, *common], check=True)
+    subprocess.run([sys.executable, "-m", "training.color.colorize", *words, *common], check=True)
     measure = ["photos", "--checkpoint", str(place / "last.pt"), "--points", POINTS, "--subset", "prototype", "--limit", "120"]
     subprocess.run([sys.executable, "-m", "benchmarks.quality", *measure, "--label", name, "--out", str(place / "photos.json")], check=True)
 

@@ -1,4 +1,4 @@
-"""What the style network is asked for. Feature maps are those of `training.vgg`: relu1_2, 2_2, 3_3 and 4_3."""
+"""What the style network is asked for. Feature maps are those of `training.shared.vgg`: relu1_2, 2_2, 3_3 and 4_3."""
 
 from __future__ import annotations
 

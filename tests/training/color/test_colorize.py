@@ -11,14 +11,15 @@ import cv2
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs torch (pip install -e '.[train]')")
-from training.critics import CRITICS, Critic, Doubled, Patches  # noqa: E402
-from training.data import BinEncoder, Crops, Sample, class_weights, leader, load_photos, split  # noqa: E402
-from training.depthwise import Depthwise  # noqa: E402
-from training.losses import adversarial, decode, hinge, perceptual, rebalanced_cross_entropy  # noqa: E402
-from training.network import ENCODERS, Generator, build, make_bins, to_rgb  # noqa: E402
+torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install -e '.[train]'")
 
-ROOT = Path(__file__).parents[2]
+from training.color.data import BinEncoder, Crops, Sample, class_weights, leader, split  # noqa: E402
+from training.color.losses import decode, rebalanced_cross_entropy  # noqa: E402
+from training.color.network import Generator, build, make_bins  # noqa: E402
+from training.shared.encoder import ENCODERS  # noqa: E402
+from training.shared.photos import load_photos  # noqa: E402
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def photos(tmp_path: Path) -> Path:
 
 def train(*words: object) -> list[dict[str, float]]:
     done = subprocess.run(
-        [sys.executable, "-m", "training.colorize", *map(str, words)], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "training.color.colorize", *map(str, words)], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -64,7 +65,7 @@ def test_both_phases_run_and_resume(photos: Path, tmp_path: Path) -> None:
 
 def test_the_recipe_goes_through_all_phases_and_hands_on_its_network(photos: Path, tmp_path: Path) -> None:
     words = ["--data", photos, "--out", tmp_path / "run", "--batch", 2, "--crop", 64, "--max-steps", 1]
-    command = [sys.executable, "-m", "training.recipe", *map(str, words)]
+    command = [sys.executable, "-m", "training.color.recipe", *map(str, words)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     last = torch.load(tmp_path / "run" / "adversarial" / "last.pt", weights_only=True)
@@ -129,72 +130,9 @@ def test_cross_entropy_of_a_uniform_answer_is_the_logarithm_of_the_bins() -> Non
     assert loss.item() == pytest.approx(np.log(bins), rel=1e-5)
 
 
-@pytest.mark.parametrize("kind", sorted(CRITICS))
-def test_only_the_heads_of_a_critic_are_trained(kind: str) -> None:
-    critic: Critic = CRITICS[kind]()
-    scores = critic(torch.rand(2, 1, 64, 64), torch.zeros(2, 2, 16, 16))
-    assert all(score.shape[:2] in ((2, 1), (1, 1)) for score in scores), "one score map a picture, for the batch or half of it"
-    assert len({score.shape[-1] for score in scores}) >= 2, "at several scales"
-    assert {name.split(".")[0] for name, p in critic.named_parameters() if p.requires_grad} == {"heads"}
-
-
-@pytest.mark.parametrize("kind", sorted(CRITICS))
-def test_a_critic_learns_to_tell_colours_that_do_not_fit(kind: str) -> None:
-    torch.manual_seed(0)
-    critic: Critic = CRITICS[kind]()
-    optimiser = torch.optim.Adam(critic.heads.parameters(), 2e-3)
-    luma = torch.rand(4, 1, 64, 64)
-    bright = torch.nn.functional.avg_pool2d(luma, 4).expand(-1, 2, -1, -1) - 0.5  # the true colour follows luma
-    losses = []
-    for _ in range(12):
-        loss = hinge(critic(luma, bright), critic(luma, -bright))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
-    assert losses[-1] < losses[0]
-
-
-@pytest.mark.parametrize("kind", sorted(CRITICS))
-def test_a_critic_gives_the_generator_a_gradient(kind: str) -> None:
-    critic: Critic = CRITICS[kind]()
-    chroma = torch.zeros(1, 2, 16, 16, requires_grad=True)
-    critic.heads.requires_grad_(False)
-    adversarial(critic(torch.rand(1, 1, 64, 64), chroma)).backward()
-    assert chroma.grad is not None and chroma.grad.abs().sum() > 0
-    assert not [p for p in critic.parameters() if p.grad is not None]
-
-
-def test_the_heads_that_are_kept_fit_the_discriminator() -> None:
-    Doubled().heads.load_state_dict(torch.load(ROOT / "training" / "heads.pt", weights_only=True))
-
-
-def test_the_same_picture_has_no_perceptual_distance() -> None:
-    critic, luma, chroma = Patches(), torch.rand(1, 1, 64, 64), torch.rand(1, 2, 16, 16) - 0.5
-    assert perceptual(critic.look(luma, chroma), critic.look(luma, chroma)).item() == 0
-    assert perceptual(critic.look(luma, chroma), critic.look(luma, -chroma)).item() > 0
-
-
 @pytest.mark.parametrize("encoder", sorted(ENCODERS))
 @pytest.mark.parametrize("regression", [False, True])
 def test_every_variant_answers_chroma_at_a_quarter_of_the_size(encoder: str, regression: bool) -> None:
     network = build(encoder, (32, 32, 32), regression)
     chroma, confidence = network.chroma(network(torch.rand(2, 1, 64, 96), torch.zeros(2, 3, 64, 96)), 0.6, 1.0)
     assert chroma.shape == (2, 2, 16, 24) and confidence.shape == (2, 1, 16, 24)
-
-
-@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])
-def test_the_fast_gradient_is_the_gradient(kernel: int, stride: int) -> None:
-    torch.manual_seed(0)
-    layer = Depthwise(8, kernel, stride)
-    x = torch.randn(2, 8, 16, 12, requires_grad=True)
-    wanted = torch.autograd.grad(layer(x).square().sum(), (x, layer.weight))
-    with torch.autocast("cpu", torch.bfloat16):
-        found = torch.autograd.grad(layer(x).float().square().sum(), (x, layer.weight))
-    for ours, theirs in zip(found, wanted, strict=True):
-        assert (ours - theirs).norm() < 0.02 * theirs.norm(), "bfloat16 has three digits"
-
-
-def test_rgb_of_grey_is_grey() -> None:
-    rgb = to_rgb(torch.full((1, 1, 8, 8), 0.25), torch.zeros(1, 2, 2, 2))
-    torch.testing.assert_close(rgb, torch.full((1, 3, 8, 8), 0.25))

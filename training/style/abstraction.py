@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from training.data import Array, Picture
+from training.shared.photos import Array, Picture
 
 STEPS, HARD, STEPPED = 7, 6.0, 0.75
 """Steps of lightness, how hard their edges are, and how much of them there is (Winnemoeller et al. 2006, section 3.3)."""

@@ -1,6 +1,6 @@
-"""Trains colorize-fast from scratch: the phases of `training.colorize` that the shipped network went through, one after the other.
+"""Trains colorize-fast from scratch: the phases of `training.color.colorize` that the shipped network went through, one after the other.
 
-    python -m training.recipe --data a.tar:b.tar --lite0 LITE0.pth --out run
+    python -m training.color.recipe --data a.tar:b.tar --lite0 LITE0.pth --out run
 
 About four hours on two cores. It goes on where it was stopped when it is started again. What it does not know is passed on to every
 phase (`--max-steps 2` for a look). The last checkpoint is OUT/adversarial/last.pt; the checkpoints before it lie beside it.
@@ -29,7 +29,9 @@ def main() -> None:
     for name, words in PHASES.items():
         start = ["--start", str(before)] if before else []
         place = args.out / name
-        done = subprocess.run([sys.executable, "-m", "training.colorize", *words.split(), *start, "--out", str(place), *rest], check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "training.color.colorize", *words.split(), *start, "--out", str(place), *rest], check=False
+        )
         if done.returncode:
             raise SystemExit(done.returncode)
         before = place / "last.pt"

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install -e '.[train]'")
 
-from training.soup import average, read  # noqa: E402
+from training.color.soup import average, read  # noqa: E402
 
 
 def test_floats_are_averaged_and_counters_kept() -> None:

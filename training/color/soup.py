@@ -1,6 +1,6 @@
 """Average the weights of colour networks that began from each other (Wortsman et al. 2022, "Model soups").
 
-    python -m training.soup last.pt=0.5 second.pt=0.4 supervised.pt=0.1 --out soup.pt
+    python -m training.color.soup last.pt=0.5 second.pt=0.4 supervised.pt=0.1 --out soup.pt
 
 Of checkpoints the moving average counts. `benchmarks.quality photos --checkpoint soup.pt` tells whether it is worth anything.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from training.network import weights_of
+from training.color.network import weights_of
 
 
 def average(states: Sequence[Mapping[str, Tensor]], shares: Sequence[float]) -> dict[str, Tensor]:

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.losses import decode
-from training.network import Generator, to_rgb
+from training.color.losses import decode
+from training.color.network import Generator
+from training.shared.critics import to_rgb
 
 
 @torch.no_grad()

@@ -1,11 +1,11 @@
 """Train the anime network: photos to flat regions, clean lines and clear colours.
 
-    python -m training.anime --photos a.tar:b.tar --cartoons cartoons.tar --lite0 LITE0.pth --out run/anime --minutes 30
+    python -m training.style.anime --photos a.tar:b.tar --cartoons cartoons.tar --lite0 LITE0.pth --out run/anime --minutes 30
 
-What is wanted of a photo is first said by filters (`training.abstraction`): the network learns it from pictures with grain, so that film
-stays still, in far less time than the filters take, judged by colours, slopes and VGG16's first features. Then small heads on frozen
-features that learn to tell its pictures from those of the filters and from cartoons pull them that way (projected GAN, Sauer et al. 2021);
-cartoons whose edges were smoothed count as false too (CartoonGAN, Chen et al. 2018), which keeps lines clean.
+What is wanted of a photo is first said by filters (`training.style.abstraction`): the network learns it from pictures with grain, so
+that film stays still, in far less time than the filters take, judged by colours, slopes and VGG16's first features. Then small heads on
+frozen features that learn to tell its pictures from those of the filters and from cartoons pull them that way (projected GAN, Sauer et
+al. 2021); cartoons whose edges were smoothed count as false too (CartoonGAN, Chen et al. 2018), which keeps lines clean.
 """
 
 from __future__ import annotations
@@ -24,15 +24,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.abstraction import abstract
-from training.critics import Projected
-from training.data import Picture, load_photos
-from training.loop import Loop, common_options
-from training.losses import adversarial, hinge
-from training.style import AnimeNetwork
-from training.style_data import Pairs, read_pictures, resized
-from training.style_losses import luma, moved, slopes
-from training.vgg import VGG16, load_vgg16
+from training.shared.critics import Projected, adversarial, hinge
+from training.shared.loop import Loop, common_options
+from training.shared.photos import Picture, load_photos
+from training.shared.vgg import VGG16, load_vgg16
+from training.style.abstraction import abstract
+from training.style.data import Pairs, read_pictures, resized
+from training.style.losses import luma, moved, slopes
+from training.style.network import AnimeNetwork
 
 WEIGHTS = {"flat": 10.0, "edges": 12.0, "look": 1.0, "steady": 40.0, "adv": 0.05}
 FORBIDDEN = "non-commercial"

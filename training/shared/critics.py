@@ -1,4 +1,4 @@
-"""Discriminators: what judges coloured pictures while the generator trains. Only their `heads` learn.
+"""Discriminators: what judges pictures while a network trains, and the losses of both. Only their `heads` learn.
 
 Both have `look`, what they see of a coloured picture (a list of maps, with a gradient to the chroma), and `judge`, scores of those:
 the generator's step and the critic's share what was looked at.
@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.network import Encoder, to_rgb
-from training.vgg import VGG16, load_vgg16
+from training.shared.encoder import Encoder
+from training.shared.vgg import VGG16, load_vgg16
 
 norm = nn.utils.parametrizations.spectral_norm
 
@@ -112,3 +112,26 @@ class Patches(Critic):
 
 
 CRITICS: dict[str, type[Critic]] = {"projected": Projected, "doubled": Doubled, "patches": Patches}
+
+
+def hinge(real: list[Tensor], fake: list[Tensor]) -> Tensor:
+    """The critic's loss (Lim and Ye 2017), mean over scales."""
+    return torch.stack([F.relu(1 - r.float()).mean() + F.relu(1 + f.float()).mean() for r, f in zip(real, fake, strict=True)]).mean()
+
+
+def adversarial(scores: list[Tensor]) -> Tensor:
+    """The generator's side of the hinge loss."""
+    return -torch.stack([s.float().mean() for s in scores]).mean()
+
+
+def perceptual(fake: list[Tensor], real: list[Tensor]) -> Tensor:
+    """L1 between feature maps, each by the mean size of the real one (Johnson et al. 2016, with L1), mean over scales."""
+    terms = [(f.float() - r.float()).abs().mean() / r.float().abs().mean() for f, r in zip(fake, real, strict=True)]
+    return torch.stack(terms).mean()
+
+
+def to_rgb(luma: Tensor, chroma: Tensor) -> Tensor:
+    """RGB (N, 3, H, W) in [0, 1] of luma and quarter-size chroma of BT.709, clipped."""
+    cb, cr = F.interpolate(chroma, scale_factor=4.0, mode="bilinear", align_corners=False).split(1, 1)
+    blue, red = luma + 1.8556 * cb, luma + 1.5748 * cr
+    return torch.cat([red, (luma - 0.2126 * red - 0.0722 * blue) / 0.7152, blue], 1).clamp(0, 1)

@@ -1,7 +1,7 @@
 """Train the colour generator: supervised on chroma bins, then a short phase against a projected discriminator.
 
-    python -m training.colorize supervised --data a.tar:b.tar --lite0 efficientnet-lite0.pth --out run/a --minutes 75
-    python -m training.colorize adversarial --data a.tar:b.tar --lite0 efficientnet-lite0.pth --start run/a/last.pt --out run/b --minutes 30
+    python -m training.color.colorize supervised --data a.tar:b.tar --lite0 LITE0.pth --out run/a --minutes 75
+    python -m training.color.colorize adversarial --data a.tar:b.tar --lite0 LITE0.pth --start run/a/last.pt --out run/b --minutes 30
 
 Each run is seeded, writes `last.pt` every ten minutes (and `NNNNNN.pt` densely in the adversarial phase: the good point is early,
 METHODS of DeOldify's NoGAN), and goes on from `last.pt` when it is started again with the same --out. On these processors set
@@ -21,11 +21,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.critics import CRITICS, Critic, Projected
-from training.data import BinEncoder, Crops, Sample, class_weights, load_photos
-from training.losses import adversarial, chroma_error, decode, hinge, perceptual, rebalanced_cross_entropy
-from training.network import ENCODERS, Generator, build, weights_of
-from training.sheet import sheet
+from training.color.data import BinEncoder, Crops, Sample, class_weights
+from training.color.losses import chroma_error, decode, rebalanced_cross_entropy
+from training.color.network import Generator, build, weights_of
+from training.shared.critics import CRITICS, Critic, Projected, adversarial, hinge, perceptual
+from training.shared.encoder import ENCODERS
+from training.shared.photos import load_photos
+from training.shared.sheet import sheet
 
 Batch = tuple[Tensor, ...]
 
@@ -36,7 +38,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--data", required=True, help="tar files of photos, joined by ':'")
     parser.add_argument("--lite0", help="ImageNet weights of EfficientNet-Lite0 (.pth)")
     parser.add_argument("--start", help="a checkpoint of this script, or a plain state dict, to start from")
-    parser.add_argument("--heads", help="heads of the discriminator to go on with (training/heads.pt)")
+    parser.add_argument("--heads", help="heads of the discriminator to go on with (training/color/heads.pt)")
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--minutes", type=float, default=75)
     parser.add_argument("--batch", type=int, default=32)
