@@ -11,11 +11,9 @@ MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 in the environment: witho
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import time
-from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,12 +22,10 @@ from torch import Tensor
 from training.color.data import BinEncoder, Crops, Sample, class_weights
 from training.color.losses import chroma_error, decode, rebalanced_cross_entropy
 from training.color.network import Generator, build, weights_of
-from training.shared.critics import CRITICS, Critic, Projected, adversarial, hinge, perceptual
+from training.shared.critics import CRITICS, Critic, Projected, adversarial, hinge, perceptual, to_rgb
 from training.shared.encoder import ENCODERS
+from training.shared.loop import Loop
 from training.shared.photos import load_photos
-from training.shared.sheet import sheet
-
-Batch = tuple[Tensor, ...]
 
 
 def parse() -> argparse.Namespace:
@@ -82,46 +78,56 @@ class Average:
                 self.state[key].copy_(value)
 
 
-class Run:
-    """State of one training run: networks, optimisers, counters; saves and resumes all of it."""
+class Run(Loop):
+    """Network, its moving average, and in the adversarial phase a critic with an optimiser of its own."""
+
+    counted = "crops"
 
     def __init__(self, args: argparse.Namespace) -> None:
-        self.args = args
-        torch.manual_seed(args.seed)
+        super().__init__(args)
+        self.supervised = args.phase == "supervised"
+        args.rate = args.rate or (1.2e-3 if self.supervised else 2e-4)
+        self.clip, self.dense = (5.0, 0) if self.supervised else (1.0, 150)
         photos, bad = load_photos([Path(p) for p in args.data.split(":")])
-        self.seen: dict[str, float] = {"photos": len(photos), "unreadable": bad, "step": 0, "crops": 0, "seconds": 0.0}
+        self.seen |= {"photos": len(photos), "unreadable": bad}
         self.build = {"encoder": args.encoder, "widths": tuple(args.widths), "regression": args.regression}
-        self.network = build(**self.build)
+        self.network = self.begin()
+        self.classes = torch.from_numpy(class_weights(photos, BinEncoder(), args.rebalance))
+        self.network.log_weights.copy_(self.classes.log())
+        self.network = self.network.to(memory_format=torch.channels_last)
+        self.learned = list(self.network.parameters())
+        self.average = Average(self.network, 0.9995 if self.supervised else 0.99)
+        self.optimiser = self.make_optimiser()
+        self.critic = None if self.supervised else self.make_critic()
+        self.judge = torch.optim.Adam(self.critic.heads.parameters(), 1e-3, betas=(0.0, 0.99)) if self.critic else None
+        self.resume()
+        self.batches = self.feed(Crops(photos, self.settings(), args.seed + int(self.seen["step"])))
+        plain = Crops(photos, Sample(args.crop, hint_rate=0, film_rate=0, leader_rate=0), seed=2**31)
+        self.shown = [torch.from_numpy(np.stack(part)) for part in zip(*(s for s, _ in zip(plain, range(12), strict=False)), strict=True)]
+        self.network.train(self.supervised)  # the adversarial phase keeps the batch statistics
+
+    def begin(self) -> Generator:
+        """The network as the run finds it: with the weights of --start, or an encoder that knows ImageNet, or at random."""
+        args, network = self.args, build(**self.build)
         if args.start:
             start = torch.load(args.start, map_location="cpu", weights_only=True)
-            missing = self.network.load_state_dict(weights_of(start), strict=False).missing_keys
+            missing = network.load_state_dict(weights_of(start), strict=False).missing_keys
             if set(missing) - {"log_weights"} - {key for key in missing if key.endswith("num_batches_tracked")}:
                 raise SystemExit(f"{args.start}: not weights of this network, {len(missing)} tensors are missing")
             self.seen["crops"] = start.get("seen", {}).get("crops", 0)
         elif weights := {"lite0": args.lite0, "lite2": args.lite2}.get(args.encoder):
-            self.network.enc.load(weights)
-        self.classes = torch.from_numpy(class_weights(photos, BinEncoder(), args.rebalance))
-        self.network.log_weights.copy_(self.classes.log())
-        self.network = self.network.to(memory_format=torch.channels_last)
-        self.average = Average(self.network, 0.9995 if args.phase == "supervised" else 0.99)
-        self.rate = args.rate or (1.2e-3 if args.phase == "supervised" else 2e-4)
-        self.optimisers, self.critic = self.make_optimisers()
-        if (args.out / "last.pt").exists():
-            self.resume()
-        usual = 0.6 if args.phase == "supervised" else 0.3
-        hint_rate = usual if args.hints is None else args.hints
-        settings = Sample(args.crop, args.phase == "adversarial", hint_rate, args.memory, args.film)
-        crops = Crops(photos, settings, args.seed + int(self.seen["step"]))
-        self.batches = iter(torch.utils.data.DataLoader(crops, batch_size=args.batch, num_workers=1, prefetch_factor=4))
-        plain = Crops(photos, Sample(args.crop, hint_rate=0, film_rate=0, leader_rate=0), seed=2**31)
-        self.shown = [torch.from_numpy(np.stack(part)) for part in zip(*(s for s, _ in zip(plain, range(12), strict=False)), strict=True)]
+            network.enc.load(weights)
+        return network
 
-    def make_optimisers(self) -> tuple[list[torch.optim.Optimizer], Critic | None]:
-        if self.args.phase == "supervised":
-            encoder = [p for name, p in self.network.named_parameters() if name.startswith("enc.")]
-            rest = [p for name, p in self.network.named_parameters() if not name.startswith("enc.")]
-            groups = [{"params": encoder, "share": 0.4}, {"params": rest, "share": 1.0}]
-            return [torch.optim.AdamW(groups, self.rate, weight_decay=1e-2, betas=(0.9, 0.99))], None
+    def make_optimiser(self) -> torch.optim.Optimizer:
+        if not self.supervised:
+            return torch.optim.Adam(self.learned, self.args.rate, betas=(0.0, 0.99))
+        encoder = [p for name, p in self.network.named_parameters() if name.startswith("enc.")]
+        rest = [p for name, p in self.network.named_parameters() if not name.startswith("enc.")]
+        groups = [{"params": encoder, "share": 0.4}, {"params": rest, "share": 1.0}]
+        return torch.optim.AdamW(groups, self.args.rate, weight_decay=1e-2, betas=(0.9, 0.99))
+
+    def make_critic(self) -> Critic:
         kind = CRITICS[self.args.critic]
         critic: Critic = kind(self.args.lite0) if issubclass(kind, Projected) else kind()
         critic = critic.to(memory_format=torch.channels_last)
@@ -129,47 +135,55 @@ class Run:
             known = torch.load(self.args.heads, map_location="cpu", weights_only=True)
             if critic.heads.load_state_dict(known, strict=False).unexpected_keys:  # heads that it lacks begin anew
                 raise SystemExit(f"{self.args.heads}: not heads of this discriminator")
-        generator = torch.optim.Adam(self.network.parameters(), self.rate, betas=(0.0, 0.99))
-        return [generator, torch.optim.Adam(critic.heads.parameters(), 1e-3, betas=(0.0, 0.99))], critic
+        return critic
 
-    def save(self, name: str) -> None:
-        """Write a checkpoint whole or not at all."""
-        state = {"ema": self.average.state, "raw": self.network.state_dict(), "seen": self.seen, "build": self.build}
-        if name == "last.pt":
-            state["optimisers"] = [o.state_dict() for o in self.optimisers]
-            state["heads"] = self.critic.heads.state_dict() if self.critic else None
-        self.args.out.mkdir(parents=True, exist_ok=True)
-        part = self.args.out / (name + ".part")
-        torch.save(state, part)
-        part.replace(self.args.out / name)
-        sheet(self.args.out / name.replace(".pt", ".png"), self.network, self.shown)
+    def settings(self) -> Sample:
+        args, usual = self.args, 0.6 if self.supervised else 0.3
+        return Sample(args.crop, not self.supervised, usual if args.hints is None else args.hints, args.memory, args.film)
 
-    def resume(self) -> None:
-        state = torch.load(self.args.out / "last.pt", map_location="cpu", weights_only=True)
-        self.network.load_state_dict(state["raw"])
-        self.average.state, self.seen = state["ema"], state["seen"]
-        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(saved)
+    def rate(self) -> float:
+        rate: float = self.args.rate
+        if self.supervised:
+            return rate * min(1, (self.seen["step"] + 1) / 200) * (0.49 * (1 + math.cos(math.pi * self.part())) + 0.02)
+        return rate * (1 - 0.95 * self.part())  # what a high rate adds in noise, a falling one takes back
+
+    def kept(self) -> dict[str, Any]:
+        return {"ema": self.average.state, "raw": self.network.state_dict(), "seen": self.seen, "build": self.build}
+
+    def state(self) -> dict[str, Any]:
+        optimisers = [optimiser.state_dict() for optimiser in (self.optimiser, self.judge) if optimiser]
+        return self.kept() | {"optimisers": optimisers, "heads": self.critic.heads.state_dict() if self.critic else None}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        self.network.load_state_dict(saved["raw"])
+        self.average.state = saved["ema"]
+        optimisers = [optimiser for optimiser in (self.optimiser, self.judge) if optimiser]
+        for optimiser, state in zip(optimisers, saved["optimisers"], strict=True):
+            optimiser.load_state_dict(state)
         if self.critic:
-            self.critic.heads.load_state_dict(state["heads"])
+            self.critic.heads.load_state_dict(saved["heads"])
 
-    def supervised_step(self, part: float) -> dict[str, Tensor]:
+    def next_batch(self) -> list[Tensor]:
+        return [x.to(memory_format=torch.channels_last) if x.dtype == torch.float32 else x for x in next(self.batches)]
+
+    def descend(self, losses: dict[str, Tensor], shares: dict[str, float]) -> Tensor:
+        loss = super().descend(losses, shares)
+        self.average.update(self.network, int(self.seen["step"]))
+        return loss
+
+    def step(self) -> dict[str, Tensor]:
+        return self.supervised_step() if self.supervised else self.adversarial_step()
+
+    def supervised_step(self) -> dict[str, Tensor]:
         luma, hints, index, weight = self.next_batch()
-        rate = self.rate * min(1, (self.seen["step"] + 1) / 200) * (0.49 * (1 + math.cos(math.pi * part)) + 0.02)
-        for group in self.optimisers[0].param_groups:
-            group["lr"] = rate * group["share"]
         with torch.autocast("cpu", torch.bfloat16):
             logits = self.network(luma, hints)
-        loss = self.supervised(logits.float(), index, weight)
-        self.descend(loss, 5.0)
-        return {"ce": loss.detach()}
+        return {"ce": self.descend({"ce": self.distance(logits.float(), index, weight)}, {"ce": 1.0})}
 
-    def adversarial_step(self, part: float) -> dict[str, Tensor]:
+    def adversarial_step(self) -> dict[str, Tensor]:
         """One step of the generator and one of its critic, which share one look at the coloured pictures."""
         assert self.critic is not None
         args, (luma, hints, index, weight, again) = self.args, self.next_batch()
-        for group in self.optimisers[0].param_groups:  # what a high rate adds in noise, a falling one takes back
-            group["lr"] = self.rate * (1 - 0.95 * part)
         learning = self.seen["step"] >= args.warm_up  # the critic first learns alone
         temperature = float(np.random.default_rng(int(self.seen["step"])).choice([0.6, 0.8, 1.0]))
         real = decode(index, weight)
@@ -184,66 +198,45 @@ class Run:
             self.critic.heads.requires_grad_(False)
             with torch.autocast("cpu", torch.bfloat16):
                 losses["adv"] = adversarial(self.critic.judge(seen))
-                some = max(1, len(again) // 4)  # a quarter of the batch is enough, and much cheaper
-                other = self.network.chroma(self.network(again[:some], hints[:some]).float(), temperature)[0]
-            losses |= {"ce": self.supervised(logits, index, weight), "steady": chroma_error(other, fake[:some])}
+            losses |= {"ce": self.distance(logits, index, weight), "steady": self.unsteadiness(again, hints, temperature, fake)}
             losses["look"] = perceptual(seen, wanted)
-            shares = {"ce": 1.0, "adv": args.adversarial, "steady": args.consistency, "look": args.perceptual}
-            self.descend(torch.stack([shares[key] * value for key, value in losses.items() if shares[key]]).sum(), 1.0)
+            self.descend(losses, {"ce": 1.0, "adv": args.adversarial, "steady": args.consistency, "look": args.perceptual})
             self.critic.heads.requires_grad_(True)
-        with torch.autocast("cpu", torch.bfloat16):
-            losses["critic"] = hinge(self.critic.judge(wanted), self.critic.judge([x.detach() for x in seen]))
-        self.optimisers[1].zero_grad()
-        losses["critic"].backward()
-        self.optimisers[1].step()
-        return losses
+        return losses | {"critic": self.criticize([x.detach() for x in seen], wanted)}
 
-    def supervised(self, logits: Tensor, index: Tensor, weight: Tensor) -> Tensor:
+    def distance(self, logits: Tensor, index: Tensor, weight: Tensor) -> Tensor:
+        """From the truth: what the supervised phase learns by."""
         if self.args.regression:
             return chroma_error(logits, decode(index, weight))
         return rebalanced_cross_entropy(logits, index, weight, self.classes)
 
-    def next_batch(self) -> Batch:
-        return tuple(x.to(memory_format=torch.channels_last) if x.dtype == torch.float32 else x for x in next(self.batches))
+    def unsteadiness(self, again: Tensor, hints: Tensor, temperature: float, fake: Tensor) -> Tensor:
+        """How far the answers to the same crops with other grain are from the first ones."""
+        some = max(1, len(again) // 4)  # a quarter of the batch is enough, and much cheaper
+        with torch.autocast("cpu", torch.bfloat16):
+            other = self.network.chroma(self.network(again[:some], hints[:some]).float(), temperature)[0]
+        return chroma_error(other, fake[:some])
 
-    def descend(self, loss: Tensor, clip: float) -> None:
-        self.optimisers[0].zero_grad()
+    def criticize(self, seen: list[Tensor], wanted: list[Tensor]) -> Tensor:
+        """One step of the critic, from what it saw of our pictures and of the true ones."""
+        assert self.critic is not None and self.judge is not None
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = hinge(self.critic.judge(wanted), self.critic.judge(seen))
+        self.judge.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), clip)
-        self.optimisers[0].step()
-        self.average.update(self.network, int(self.seen["step"]))
+        self.judge.step()
+        return loss
 
-    def part(self) -> float:
-        """How much of the run is behind, in [0, 1]: of its minutes, or of its steps where those are given and run out first."""
-        steps = self.seen["step"] / self.args.max_steps if self.args.max_steps else 0.0
-        minutes: float = self.seen["seconds"] / 60 / self.args.minutes
-        return min(1.0, max(minutes, steps))
-
-    def train(self) -> None:
-        supervised = self.args.phase == "supervised"
-        self.network.train(supervised)  # the adversarial phase keeps the batch statistics
-        totals: dict[str, list[float]] = defaultdict(list)
-        saved = self.seen["seconds"]
-        while self.seen["seconds"] < self.args.minutes * 60:
-            begun = time.monotonic()
-            step = self.supervised_step if supervised else self.adversarial_step
-            for key, value in step(self.part()).items():
-                totals[key].append(value.item())
-            self.seen["step"] += 1
-            self.seen["crops"] += self.args.batch
-            self.seen["seconds"] += time.monotonic() - begun
-            if self.seen["step"] % 50 == 0:
-                means = {key: round(float(np.mean(values)), 4) for key, values in totals.items()}
-                totals.clear()
-                print(json.dumps(self.seen | means), flush=True)
-            if self.seen["seconds"] - saved > self.args.save_every * 60:
-                saved = self.seen["seconds"]
-                self.save("last.pt")
-            if not supervised and self.seen["step"] % 150 == 0:
-                self.save(f"{int(self.seen['step']):06d}.pt")
-            if self.args.max_steps and self.seen["step"] >= self.args.max_steps:
-                break
-        self.save("last.pt")
+    def sheet(self) -> Tensor:
+        """The same few photos grey, coloured at temperature 0.6 and true, a row each."""
+        luma, hints, index, weight = self.shown
+        training = self.network.training
+        self.network.eval()
+        ours = self.network.chroma(self.network(luma, hints).float(), 0.6)[0]
+        self.network.train(training)
+        truth = decode(index, weight)
+        rows = [torch.cat(list(to_rgb(luma, chroma)), 2) for chroma in (torch.zeros_like(truth), ours, truth)]
+        return torch.cat(rows, 1)
 
 
 def main() -> None:

@@ -123,8 +123,7 @@ class Run(Loop):
         photos, bad = load_photos([Path(p) for p in args.photos.split(":")])
         seed = [args.seed, time.time_ns()] if self.path.exists() else [args.seed]
         pairs = AnimePairs(photos, args.crop, seed, args.out / "wanted.npz")
-        # The worker is forked before OpenMP has threads: after it would wait for them for ever.
-        self.batches = iter(torch.utils.data.DataLoader(pairs, batch_size=args.batch, num_workers=1, prefetch_factor=4))
+        self.batches = self.feed(pairs)
         self.cartoons = load_cartoons(args.cartoons)
         self.seen |= {"photos": len(photos), "unreadable": bad, "cartoons": len(self.cartoons)}
         self.vgg = (VGG16() if args.random_features else load_vgg16()[0]).to(memory_format=torch.channels_last)
@@ -137,13 +136,7 @@ class Run(Loop):
         self.network = self.network.to(memory_format=torch.channels_last)
         self.learned = list(self.network.parameters())
         self.optimiser = torch.optim.Adam(self.learned, args.rate, betas=(0.5, 0.99))
-        if self.path.exists():
-            saved = torch.load(self.path, map_location="cpu", weights_only=True)
-            self.network.load_state_dict(saved["network"])
-            self.critic.heads.load_state_dict(saved["heads"])
-            self.optimiser.load_state_dict(saved["optimiser"])
-            self.judge.load_state_dict(saved["judge"])
-            self.seen = saved["seen"]
+        self.resume()
         self.random = np.random.default_rng([args.seed, int(self.seen["step"])])
 
     def paint(self, picture: Tensor) -> Tensor:
@@ -198,7 +191,13 @@ class Run(Loop):
         self.judge.step()
         return loss
 
-    def state(self) -> dict[str, Any]:
+    def restore(self, saved: dict[str, Any]) -> None:
+        self.network.load_state_dict(saved["network"])
+        self.critic.heads.load_state_dict(saved["heads"])
+        self.optimiser.load_state_dict(saved["optimiser"])
+        self.judge.load_state_dict(saved["judge"])
+
+    def kept(self) -> dict[str, Any]:
         networks = {"network": self.network.state_dict(), "heads": self.critic.heads.state_dict(), "seen": self.seen}
         return networks | {"optimiser": self.optimiser.state_dict(), "judge": self.judge.state_dict()}
 

@@ -55,8 +55,7 @@ class Run(Loop):
         self.whole = args.task == "train" and not args.encoder_only
         photos, bad = load_photos([Path(p) for p in args.photos.split(":")])
         pairs = Pairs(photos, args.crop, [args.seed, time.time_ns()] if (args.out / "last.pt").exists() else [args.seed])
-        # The worker is forked before OpenMP has threads: after it would wait for them for ever.
-        self.batches = iter(torch.utils.data.DataLoader(pairs, batch_size=args.batch, num_workers=1, prefetch_factor=4))
+        self.batches = self.feed(pairs)
         self.vgg = (VGG16() if args.random_features else load_vgg16()[0]).to(memory_format=torch.channels_last)
         self.network, self.encoder = StyleNetwork(), StyleEncoder(args.lite0)
         places = [Path(p) for p in (args.styles if args.task == "train" else str(args.style)).split(":")]
@@ -80,11 +79,8 @@ class Run(Loop):
         self.network = self.network.to(memory_format=torch.channels_last)
         self.learned: list[nn.Parameter] = self.what_learns()
         self.optimiser = torch.optim.Adam(self.learned, args.rate, betas=(0.9, 0.99))
-        if (args.out / "last.pt").exists() and args.task == "train":
-            saved = torch.load(args.out / "last.pt", map_location="cpu", weights_only=True)
-            self.load(saved)
-            self.optimiser.load_state_dict(saved["optimiser"])
-            self.seen = saved["seen"]
+        if args.task == "train":
+            self.resume()
         self.random = np.random.default_rng(args.seed + int(self.seen["step"]))
 
     def what_learns(self) -> list[nn.Parameter]:
@@ -104,12 +100,16 @@ class Run(Loop):
             if name in self.styles.names[: self.styles.first]:
                 self.own.data[self.styles.names.index(name)] = code / OWN
 
+    def restore(self, saved: dict[str, Any]) -> None:
+        self.load(saved)
+        self.optimiser.load_state_dict(saved["optimiser"])
+
     @property
     def path(self) -> Path:
         """Where the checkpoint, or the fitted code, is kept."""
         return super().path if self.args.task == "train" else Path(self.args.out)
 
-    def state(self) -> dict[str, Any]:
+    def kept(self) -> dict[str, Any]:
         if self.args.task == "fit":
             return {"code": self.code.detach()}
         networks = {"network": self.network.state_dict(), "encoder": self.encoder.state_dict()}

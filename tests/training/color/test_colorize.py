@@ -57,8 +57,14 @@ def test_both_phases_run_and_resume(photos: Path, tmp_path: Path) -> None:
     again = torch.load(tmp_path / "a" / "last.pt", weights_only=True)
     assert again["seen"]["step"] == 3
     assert again["seen"]["crops"] == 6
-    train("adversarial", *small, "--start", tmp_path / "a" / "last.pt", "--out", tmp_path / "b", "--warm-up", 1, "--max-steps", 3)
+    assert {moments["step"].item() for moments in again["optimisers"][0]["state"].values()} == {3}, "the optimiser went on too"
+    for steps in (2, 3):
+        train("adversarial", *small, "--start", tmp_path / "a" / "last.pt", "--out", tmp_path / "b", "--warm-up", 1, "--max-steps", steps)
     last = torch.load(tmp_path / "b" / "last.pt", weights_only=True)
+    assert last.keys() == {"ema", "raw", "seen", "build", "optimisers", "heads"}
+    steps_of = [{moments["step"].item() for moments in optimiser["state"].values()} for optimiser in last["optimisers"]]
+    assert steps_of == [{2}, {3}], "the generator's, which began a step later, and the critic's"
+    assert last["seen"]["crops"] == 12, "six of them before"
     moved = [key for key in last["raw"] if key.endswith("weight") and not torch.equal(last["raw"][key], again["ema"][key])]
     assert moved, "the generator moves once the critic has learned alone"
 
