@@ -9,12 +9,14 @@ import cv2
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="photos are judged by a PyTorch network: pip install -e '.[dev]'")
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install -e '.[train]'")
 
 from benchmarks.quality import features, metrics, photos  # noqa: E402
 from benchmarks.quality.generators import Checkpoint, Mirrored, Point, ask  # noqa: E402
 from training.color.network import Generator  # noqa: E402
 from training.shared import vgg  # noqa: E402
+
+pytestmark = pytest.mark.torch
 
 VAL = Path(__file__).parents[4] / "shared" / "data" / "photos" / "val.tar"
 

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="photos are looked at beside a PyTorch judge: pip install -e '.[dev]'")
+pytest.importorskip("torch", reason="torch is not installed: pip install -e '.[train]'")
 
 from benchmarks.quality import metrics, photos, reliability
+
+pytestmark = pytest.mark.torch
 
 
 def made(times: float, count: int = 60_000) -> tuple[np.ndarray, np.ndarray]:

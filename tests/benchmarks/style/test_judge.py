@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="the judge is a PyTorch network: pip install -e '.[train]'")
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install -e '.[train]'")
 
 from benchmarks.style import __main__ as style  # noqa: E402
 from benchmarks.style import codes  # noqa: E402
@@ -17,6 +17,8 @@ from benchmarks.style.restyle import Clip  # noqa: E402
 from tests.style_networks import CODES, install  # noqa: E402
 from training.style.losses import gram, gram_distance  # noqa: E402
 from vidcolor import networks  # noqa: E402
+
+pytestmark = pytest.mark.torch
 
 
 def test_distance_of_grams_is_that_of_training() -> None:

@@ -11,13 +11,15 @@ import cv2
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install -e '.[train]'")
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install -e '.[train]'")
 
 from training.color.data import BinEncoder, Crops, Sample, class_weights, leader, split  # noqa: E402
 from training.color.losses import decode, rebalanced_cross_entropy  # noqa: E402
 from training.color.network import Generator, build, make_bins  # noqa: E402
 from training.shared.encoder import ENCODERS  # noqa: E402
 from training.shared.photos import load_photos  # noqa: E402
+
+pytestmark = pytest.mark.torch
 
 ROOT = Path(__file__).parents[3]
 

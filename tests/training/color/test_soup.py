@@ -2,9 +2,11 @@
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install -e '.[train]'")
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install -e '.[train]'")
 
 from training.color.soup import average, read  # noqa: E402
+
+pytestmark = pytest.mark.torch
 
 
 def test_floats_are_averaged_and_counters_kept() -> None:

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install -e '.[train]'")
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install -e '.[train]'")
 
 from training.shared.critics import CRITICS, Critic, Doubled, Patches, adversarial, hinge, perceptual, to_rgb  # noqa: E402
+
+pytestmark = pytest.mark.torch
 
 ROOT = Path(__file__).parents[3]
 

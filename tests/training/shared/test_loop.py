@@ -8,9 +8,11 @@ from typing import Any
 import cv2
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install -e '.[train]'")
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install -e '.[train]'")
 
 from training.shared.loop import Loop  # noqa: E402
+
+pytestmark = pytest.mark.torch
 
 
 class Run(Loop):

@@ -9,9 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install -e '.[train]'")
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install -e '.[train]'")
 
 from training.style import anime  # noqa: E402
+
+pytestmark = pytest.mark.torch
 
 
 def smooth_photo(seed: int, side: int = 256) -> np.ndarray:

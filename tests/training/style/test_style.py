@@ -9,13 +9,15 @@ import cv2
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs PyTorch: pip install -e '.[train]'")
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install -e '.[train]'")
 
 import torch.nn.functional as F  # noqa: E402
 
 from training.style import data as style_data  # noqa: E402
 from training.style.losses import colours, content_loss, gram, gram_distance, moved, structure, total_variation  # noqa: E402
 from training.style.network import CHANNELS, CODE, NEAR, STATISTICS, AnimeNetwork, StyleEncoder, StyleNetwork, alike, blur_of_four  # noqa: E402
+
+pytestmark = pytest.mark.torch
 
 
 @pytest.fixture(scope="module")
