@@ -25,7 +25,7 @@ from torch import Tensor
 
 from engines.graph import HALF_FROM, answer, check_parity, halve, to_onnx, tolerances
 from engines.kinds import KINDS, Kind, kind_of
-from training.network import weights_of
+from training.color.network import weights_of
 
 
 def read_state(path: Path, part: str = "ema") -> dict[str, Tensor]:

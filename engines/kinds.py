@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.network import Generator, Runtime
-from training.style import CODE, STATISTICS, AnimeNetwork, StyleEncoder, StyleNetwork
+from training.color.network import Generator, Runtime
+from training.style.network import CODE, STATISTICS, AnimeNetwork, StyleEncoder, StyleNetwork
 
 Values = dict[str, NDArray[np.float32]]
 State = Mapping[str, Tensor]

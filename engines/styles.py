@@ -3,7 +3,7 @@
     python -m engines.styles run/s/last.pt --pictures named/:paintings.tar --lists named.tsv --out engines/networks/styles
 
 What is known of a picture (title, painter, year, source, licence) comes from the lists; only pictures out of copyright are named here.
-A code fitted to a picture (`training.stylize fit`) is taken instead of the encoder's where --fitted has NAME.pt.
+A code fitted to a picture (`training.style.stylize fit`) is taken instead of the encoder's where --fitted has NAME.pt.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 
-from training.data import Picture
-from training.style import CODE, StyleEncoder
-from training.style_data import crops, read_pictures
+from training.shared.photos import Picture
+from training.style.data import crops, read_pictures
+from training.style.network import CODE, StyleEncoder
 
 NAMED = {
     "starry-night": "starry_night", "great-wave": "great_wave", "scream": "the_scream", "kiss": "the_kiss_klimt",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 
 from vidcolor import cli
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of torch, here and in child processes: on small networks threads wait for each other
 
 
 @pytest.fixture

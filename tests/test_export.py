@@ -11,15 +11,17 @@ import numpy as np
 import onnx
 import pytest
 
-torch = pytest.importorskip("torch", reason="export needs torch: pip install 'vidcolor[train]'")
-pytest.importorskip("onnxscript", reason="export needs onnxscript: pip install 'vidcolor[train]'")
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install -e '.[train]'")
+pytest.importorskip("onnxscript", reason="onnxscript is not installed: pip install -e '.[train]'")
 
 from engines import export, graph  # noqa: E402
 from engines.check import differences  # noqa: E402
 from engines.kinds import KINDS  # noqa: E402
-from training.network import Generator, Runtime  # noqa: E402
-from training.style import StyleNetwork  # noqa: E402
+from training.color.network import Generator, Runtime  # noqa: E402
+from training.style.network import StyleNetwork  # noqa: E402
 from vidcolor import networks  # noqa: E402
+
+pytestmark = pytest.mark.torch
 
 SHIPPED = Path(__file__).parents[1] / "engines" / "networks" / "colorize-fast.onnx"
 KIND = KINDS["colorize"]

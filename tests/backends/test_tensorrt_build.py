@@ -105,11 +105,13 @@ def endless(tmp_path, monkeypatch):
     assert all(child.poll() is not None for child in started), "a child outlived its call"
 
 
+@rtx
 def test_a_hanging_compiler_is_given_up(endless):
     with pytest.raises(DeviceError, match=r"endless\.onnx for TensorRT took more than 0\.5 s"):
         build_in_child(_request(endless[0]), timeout=0.5)
 
 
+@rtx
 @posix
 def test_ctrl_c_ends_the_child(tmp_path):
     """In a process of its own: OpenVINO, loaded by other tests, leaves a signal stack behind that Python's handler may crash on."""
@@ -120,6 +122,7 @@ def test_ctrl_c_ends_the_child(tmp_path):
     _until(lambda: not child.exists(), "the child outlived Ctrl-C")
 
 
+@rtx
 def test_a_killed_compiler_is_an_error_that_is_not_remembered(endless):
     path, started = endless
     timer = threading.Timer(0.5, lambda: started[0].kill())
@@ -153,6 +156,7 @@ def _start_parent(folder: Path) -> tuple[subprocess.Popen[str], Path]:
     return parent, child
 
 
+@rtx
 @posix
 def test_a_child_dies_with_its_parent(tmp_path):
     parent, child = _start_parent(tmp_path)
