@@ -8,7 +8,8 @@ import pytest
 
 import vidcolor
 from tests.media.clips import make
-from vidcolor.errors import InputError, UsageError
+from vidcolor.errors import InputError, InterruptedRunError, UsageError
+from vidcolor.pipeline.events import Cancel
 
 
 def test_colorize_returns_the_report(tmp_path: Path) -> None:
@@ -17,6 +18,38 @@ def test_colorize_returns_the_report(tmp_path: Path) -> None:
     assert (report.status, report.frames, report.frames_colored) == (0, 12, 12)
     assert report.size == (tmp_path / "out.mkv").stat().st_size
     assert report.copied == ["#1 audio aac (eng)"]
+
+
+def test_progress_is_told_with_totals_and_notes_in_sentences(tmp_path: Path) -> None:
+    film, told, notes = make(tmp_path / "film.mp4", size=(96, 64)), [], []
+    vidcolor.colorize(film, tmp_path / "out.mkv", progress=lambda done, total: told.append((done, total)), note=notes.append)
+    assert told == [(done, 12) for done in range(1, 13)]
+    assert any("colour matrix not tagged" in note for note in notes)
+
+
+def test_a_call_that_is_cancelled_keeps_what_is_done_and_goes_on(tmp_path: Path) -> None:
+    film, cancel = make(tmp_path / "film.mkv", size=(96, 64), frames=30), Cancel()
+
+    def progress(done: int, total: int | None) -> None:
+        if done == 10:
+            cancel.set()
+
+    with pytest.raises(InterruptedRunError, match="10 frames are safe, the same command with resume=True"):
+        vidcolor.colorize(film, tmp_path / "out.mkv", progress=progress, cancel=cancel)
+    report = vidcolor.colorize(film, tmp_path / "out.mkv", resume=True)
+    assert (report.frames, report.frames_resumed, report.frames_colored) == (30, 10, 20)
+    with pytest.raises(InterruptedRunError):
+        vidcolor.colorize(film, tmp_path / "other.mkv", cancel=cancel)
+    assert not (tmp_path / "other.mkv.part").exists()
+
+
+def test_messages_speak_of_arguments(tmp_path: Path) -> None:
+    film = make(tmp_path / "film.mp4", size=(96, 64), colour=True)
+    with pytest.raises(InputError, match="use recolor=True"):
+        vidcolor.colorize(film, tmp_path / "out.mp4")
+    with pytest.raises(UsageError, match=r"^crf=900: ") as caught:
+        vidcolor.colorize(film, tmp_path / "out.mp4", recolor=True, crf=900)
+    assert caught.value.field == "crf"
 
 
 def test_errors_are_of_this_package_and_unknown_options_are_refused(tmp_path: Path) -> None:
@@ -33,4 +66,4 @@ def test_errors_are_of_this_package_and_unknown_options_are_refused(tmp_path: Pa
 def test_neither_import_nor_help_loads_the_heavy_libraries(words: list[str]) -> None:
     done = subprocess.run([sys.executable, "-X", "importtime", *words], capture_output=True, text=True, check=True)
     loaded = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
-    assert not loaded & {"torch", "openvino", "cv2", "av", "tensorrt", "tensorrt_rtx", "numpy"}
+    assert not loaded & {"torch", "openvino", "cv2", "av", "tensorrt", "tensorrt_rtx", "numpy", "pydantic"}

@@ -1,24 +1,31 @@
-"""vidcolor colours black-and-white film, or restyles any, and keeps everything else of it."""
+"""vidcolor colours black-and-white film, or restyles any, and keeps everything else of it.
+
+vidcolor.colorize("film.mp4", "out.mp4")                    # a film, with its sound and all else
+with vidcolor.Colorizer() as colorizer:                     # pictures that are arrays
+    rgb = colorizer(grey)
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vidcolor.version import __version__
+
 if TYPE_CHECKING:
-    from vidcolor.job.report import Report
+    from vidcolor.api import colorize
+    from vidcolor.colorizer import Colorizer
 
-__version__ = "0.1.0"
-__all__ = ["__version__", "colorize"]
+__all__ = ["Colorizer", "__version__", "colorize"]
 
 
-def colorize(path: str | Path, out: str | Path, **options: Any) -> Report:
-    """Colour the film at `path` into `out`, or restyle it with `style`; `options` are the fields of `vidcolor.job.report.Job`
-    (vividness, style, codec, start, …).
+def __getattr__(name: str) -> Any:
+    """The public names, imported when they are first asked for: `vidcolor --help` need not wait for what they bring."""
+    if name == "colorize":
+        from vidcolor.api import colorize
 
-    Returns the Report. Raises a `vidcolor.errors.VidcolorError`, whose text is one clear line, and TypeError for an unknown option.
-    """
-    from vidcolor import job
+        return colorize
+    if name == "Colorizer":
+        from vidcolor.colorizer import Colorizer
 
-    asked = job.Job(Path(path), Path(out), **options)
-    return job.finished(asked) or job.run(job.plan(asked))
+        return Colorizer
+    raise AttributeError(f"module 'vidcolor' has no attribute {name!r}")

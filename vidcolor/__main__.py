@@ -5,9 +5,9 @@ import sys
 
 def main() -> None:
     try:
-        from vidcolor import cli
+        from vidcolor.cli.main import main as command
 
-        cli.main()
+        command()
     except KeyboardInterrupt:
         sys.stderr.write("vidcolor: stopped\n")
         sys.exit(130)

@@ -87,13 +87,25 @@ class Layout:
 class Planes:
     """Code values of one picture: y (height, width); cb and cr (`layout.chroma_shape`) or None for grey.
 
-    Arrays are uint8 for 8 bit and uint16 above. Planes that a decoder delivered are views of its buffers: never write them.
+    Arrays are uint8 for 8 bit and uint16 above. Planes that a decoder delivered are views of its buffers: never write them. Raises
+    ValueError where an array is not what the layout says.
     """
 
     y: Codes
     cb: Codes | None
     cr: Codes | None
     layout: Layout
+
+    def __post_init__(self) -> None:
+        layout = self.layout
+        wanted = {"y": (layout.height, layout.width)}
+        if self.cb is not None or self.cr is not None:
+            wanted |= {"cb": layout.chroma_shape, "cr": layout.chroma_shape}
+        for name, shape in wanted.items():
+            plane = getattr(self, name)
+            if plane is None or plane.shape != shape or plane.dtype != layout.dtype:
+                found = "missing" if plane is None else f"{plane.dtype} {plane.shape}"
+                raise ValueError(f"plane {name} must be {np.dtype(layout.dtype)} {shape}, and is {found}")
 
 
 def chroma_block(matrix: str) -> NDArray[np.floating[Any]]:
@@ -210,7 +222,7 @@ def work_size(box: Box, short_side: int, multiple: int = 32) -> tuple[int, int]:
 def shrink(planes: Planes, box: Box, size: tuple[int, int]) -> Floats:
     """Luma of the picture inside `box` at work size (height, width): float32 in network units, by area averaging.
 
-    This and `shrink_chroma` are one of the two places where full-size planes are computed on; the other is the fuse stage.
+    This and `shrink_chroma` are one of the two places where full-size planes are computed on; the other is where `Frame.out` is made.
     """
     return luma_units(_shrunk(planes.y[box.top : box.top + box.height, box.left : box.left + box.width], size), planes.layout)
 

@@ -29,7 +29,7 @@ from benchmarks.quality import metrics
 from benchmarks.quality.generators import Checkpoint, Point, Shipped, Source, ask, default_point, paint
 from benchmarks.shared.arrays import Picture
 from benchmarks.shared.places import DATA
-from vidcolor.stages.colorize import amplify
+from vidcolor.stages.amplify import amplify
 
 if TYPE_CHECKING:
     from benchmarks.quality.photos import Photo

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,14 +16,15 @@ from benchmarks.quality import metrics
 from benchmarks.quality.generators import Point, Source, paint
 from benchmarks.shared import steadiness
 from benchmarks.shared.sheets import save
-from vidcolor.frames import Frame, Work
+from vidcolor.analysis.borders import find_box
 from vidcolor.media.probe import probe
 from vidcolor.media.reader import Reader, sample
+from vidcolor.pipeline.build import coloring
 from vidcolor.planes import Box, Layout, Planes, chroma_units, shrink, work_size
-from vidcolor.stages.borders import find_box
-from vidcolor.stages.colorize import Colorize, Setting
+from vidcolor.stages.base import Frame, Work
+from vidcolor.stages.colorize import Setting
 from vidcolor.stages.cuts import Cuts
-from vidcolor.stages.steady import Steady
+from vidcolor.stages.find_motion import FindMotion
 
 Floats = NDArray[np.float32]
 Halves = NDArray[np.float16]
@@ -80,7 +81,7 @@ def grey_frames(luma: Sequence[Floats], shots: Sequence[int] | None = None) -> I
         height, width = plane.shape
         codes = np.asarray(np.rint(plane * 255), np.uint8)
         source = Planes(codes, None, None, Layout(width, height, chroma="400", full_range=True))
-        frame = Frame(number, number, source, Work(plane, Box(0, 0, width, height)))
+        frame = Frame(number, number, source, shrunk=Work(plane, Box(0, 0, width, height)))
         if shots is not None:
             first = number if number == 0 or shots[number] != shots[number - 1] else first
             frame.shot, frame.place = shots[number], number - first
@@ -90,8 +91,11 @@ def grey_frames(luma: Sequence[Floats], shots: Sequence[int] | None = None) -> I
 def colour(clip: Clip, source: Source, point: Point, steady: str) -> list[Halves]:
     """Chroma (2, H, W) of each frame by the program's own stages; `steady` is "off" or "causal"."""
     session = source.open(1, *clip.luma[0].shape)
-    stage = Colorize(session, Setting(*point), batch=1, steady=Steady() if steady == "causal" else None)
-    return [painted(frame.work) for frame in stage.run(grey_frames(clip.luma, clip.shots))]
+    frames: Iterable[Frame] = grey_frames(clip.luma, clip.shots)
+    follow = steady != "off"
+    for stage in [*([FindMotion()] if follow else []), *coloring(session, Setting(*point), steady=follow)]:
+        frames = stage.run(frames)
+    return [painted(frame.work) for frame in frames]
 
 
 def painted(work: Work) -> Halves:

@@ -19,8 +19,8 @@ from scenedetect.detectors import AdaptiveDetector, ContentDetector
 
 from benchmarks.shared import machine
 from benchmarks.shared.places import CLIPS
-from vidcolor.frames import Frame, Work
 from vidcolor.planes import Box, Layout, Planes, work_size
+from vidcolor.stages.base import Frame, Work
 from vidcolor.stages.cuts import Cuts
 
 KNOWN = {
@@ -57,13 +57,13 @@ def damaged(pictures: list[Picture], seed: int = 0) -> list[Picture]:
 
 
 def ours(look_ahead: int) -> Finder:
-    layout, box = Layout(2, 2), Box(0, 0, 2, 2)
+    layout, box = Layout(2, 2, chroma="400"), Box(0, 0, 2, 2)
     source = Planes(np.zeros((2, 2), np.uint8), None, None, layout)
 
     def frames(pictures: list[Picture]) -> Iterator[Frame]:
         for number, picture in enumerate(pictures):
             grey = np.float32(1 / 255) * cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.float32)
-            yield Frame(number, number, source, Work(grey, box))
+            yield Frame(number, number, source, shrunk=Work(grey, box))
 
     return lambda pictures: [f.number for f in Cuts(look_ahead=look_ahead).run(frames(pictures)) if f.number and not f.place]
 

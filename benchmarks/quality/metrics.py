@@ -87,11 +87,6 @@ def chroma_error(chroma: Array, truth: Array) -> float:
     return float(np.mean(np.square(chroma - truth, dtype=np.float64)))
 
 
-def psnr(error: float) -> float:
-    """Decibels of a mean squared error against a peak of 1, the span of Cb and of Cr; infinite for no error."""
-    return float("inf") if error == 0 else float(-10 * np.log10(error))
-
-
 def frechet_distance(first: Array, second: Array) -> float:
     """Fréchet distance of two sets of features (n, d), each taken as a Gaussian (Dowson and Landau 1982).
 

@@ -18,9 +18,10 @@ from benchmarks.quality import metrics
 from benchmarks.quality.features import SAMPLES
 from benchmarks.quality.features import shrink as prepare_picture
 from benchmarks.quality.generators import Point, Source, ask, paint
+from benchmarks.shared import similarity
 from benchmarks.shared.sheets import save
 from vidcolor.planes import Box, Layout, Planes, shrink, work_size
-from vidcolor.stages.colorize import amplify
+from vidcolor.stages.amplify import amplify
 
 Floats = NDArray[np.float32]
 SHORT_SIDE, SHEET_PHOTOS = 256, 8
@@ -114,7 +115,7 @@ class Score:
 
     def means(self) -> dict[str, float]:
         """Means over pictures; PSNR of the squared error pooled over all pixels of all pictures."""
-        return {key: float(np.mean(values)) for key, values in self.values.items()} | {"psnr": metrics.psnr(self.squares / self.pixels)}
+        return {key: float(np.mean(values)) for key, values in self.values.items()} | {"psnr": similarity.psnr(self.squares / self.pixels)}
 
 
 def measure(

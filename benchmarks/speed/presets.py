@@ -23,10 +23,9 @@ import av
 import cv2
 import numpy as np
 
-from benchmarks.quality.metrics import psnr
-from benchmarks.shared import results
+from benchmarks.shared import places, results
+from benchmarks.shared.similarity import psnr, ssim
 from benchmarks.speed import command, footage
-from benchmarks.style.metrics import ssim
 from vidcolor.media.encoding import Request, open_encoder, plan_encoding
 from vidcolor.media.probe import Film, probe
 from vidcolor.media.reader import Reader
@@ -130,7 +129,7 @@ def averaged(clips: Iterable[list[dict[str, Any]]]) -> list[dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=Path, default=footage.CLIPS)
+    parser.add_argument("--clips", type=Path, default=places.CLIPS)
     parser.add_argument("--frames", type=int, default=48, help="of each clip, from its start")
     parser.add_argument("--out", type=Path, help="write the result here, else to standard output")
     args = parser.parse_args()

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.shared import steadiness
+from benchmarks.shared import similarity, steadiness
 from benchmarks.style import lite, metrics
 from benchmarks.style.restyle import Clip, Mode
 from vidcolor.planes import Floats, Planes, from_rgb_units
@@ -61,7 +61,7 @@ class Ground:
     def likeness(self, version: Seen) -> dict[str, float]:
         """SSIM of luma with the source's, mean over frames, at style size and as its authors advise."""
         pairs = [(a[0], b[0]) for a, b in zip(version.planes, self.source.planes, strict=True)]
-        kinds = {"ssim": metrics.ssim, "ssim_256": metrics.ssim_256}
+        kinds = {"ssim": similarity.ssim, "ssim_256": metrics.ssim_256}
         return {key: float(np.mean([measure(a, b) for a, b in pairs])) for key, measure in kinds.items()}
 
 

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
 
-from vidcolor.frames import Frame
+from vidcolor.job.journal import Range
 from vidcolor.job.plan import plan
-from vidcolor.job.report import Job, Plan
-from vidcolor.job.stills import SUFFIXES
+from vidcolor.job.segments import open_reader
 from vidcolor.job.styling import choose_style
-from vidcolor.job.wiring import (
-    Chain,
-    Sessions,
-    color_view,
-    full_color,
-    load_session,
-    load_style_session,
-    open_reader,
-    quarters,
-    style_size,
-    to_frames,
-)
+from vidcolor.media.pictures import SUFFIXES
+from vidcolor.pipeline.build import Pipeline, color_view, full_color, load, quarters, style_size
+from vidcolor.pipeline.job import Job
+from vidcolor.pipeline.model import Plan
+from vidcolor.pipeline.sessions import SessionPool
 from vidcolor.planes import Floats, Planes, shrink_color, to_rgb_units
+from vidcolor.stages.base import Frame
 from vidcolor.stages.cuts import Cuts
+from vidcolor.stages.shrink import Shrink
 
 Mode = Literal["off", "causal"]
 
@@ -40,18 +33,19 @@ class Clip:
         # FFV1 takes every layout: what is measured is the program's answer, not an encoder's.
         suffix, codec = (".png", None) if path.suffix.lower() in SUFFIXES else (".mkv", "ffv1")
         out = Path(tempfile.gettempdir()) / f"never-written{suffix}"
-        self.name, self.plan = path.stem, plan(Job(path, out, codec=codec, style=style, device=device, overwrite=True))
-        with open_reader(self.plan) as reader:
-            shot = first_shot(to_frames(iter(reader), color_view(self.plan), 0), frames)
-        self.first, self.frames = shot[0].number, [(frame.pts, frame.source) for frame in shot]
-        self._stack, self._loaded = ExitStack(), dict[str, Sessions]()
+        self._pool, self._precisions = SessionPool(), set[str]()
+        job = Job(path, out, codec=codec, style=style, device=device, overwrite=True)
+        self.name, self.plan = path.stem, plan(job, self._pool)
+        with open_reader(self.plan, Range()) as reader:
+            decoded = (Frame(number, pts, planes) for number, (pts, planes) in enumerate(reader))
+            shot = first_shot(Shrink(color_view(self.plan)).run(decoded), frames)
+        self.first, self.frames = shot[0].number, [(frame.pts, frame.decoded) for frame in shot]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
-        self._loaded.clear()
+        self._pool.close()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -69,28 +63,18 @@ class Clip:
 
     def run(self, chosen: Plan) -> Iterator[Frame]:
         """Every frame by a plan of this clip."""
-        encoding = chosen.encoding
-        target, batch = (encoding.layout, chosen.job.batch) if encoding else (full_color(chosen.film.layout), 1)
-        chain = Chain(chosen, self._sessions(chosen), target, batch)
-        return chain.run(Cuts().run(to_frames(iter(self.frames), color_view(chosen), 0)))
-
-    def _sessions(self, chosen: Plan) -> Sessions:
-        assert chosen.style is not None
-        name = chosen.style.network.name
-        if name not in self._loaded:
-            color = next((loaded.color for loaded in self._loaded.values()), None)
-            if chosen.colors and color is None:
-                color = self._stack.enter_context(closing(load_session(chosen)))
-            self._loaded[name] = Sessions(color, self._stack.enter_context(closing(load_style_session(chosen))))
-        return self._loaded[name]
+        target = chosen.encoding.layout if chosen.encoding else full_color(chosen.film.layout)
+        sessions = load(chosen, self._pool)
+        self._precisions.add(sessions.precision)
+        return Pipeline(chosen, sessions, target).run(self.frames)
 
     def precision(self) -> str:
         """What the networks that were used so far run in."""
-        return ", ".join(sorted({loaded.precision for loaded in self._loaded.values()}))
+        return ", ".join(sorted(self._precisions))
 
     def look(self, planes: Planes, size: tuple[int, int] | None = None) -> Floats:
         """Y, Cb and Cr (3, h, w) at style size or another, in units of the planes' own matrix: upright, inside the black borders."""
-        return shrink_color(planes, self.plan.box, size or self.size, quarters(self.plan.film))
+        return shrink_color(planes, self.plan.look.box, size or self.size, quarters(self.plan.film))
 
     def rgb(self, planes: Planes, size: tuple[int, int] | None = None) -> Floats:
         """RGB (3, h, w) in [0, 1] at style size or another."""

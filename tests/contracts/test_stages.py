@@ -1,9 +1,11 @@
-"""What every stage promises: frames in, frames out, in order; nothing over a cut; nothing kept beyond `held`; the source untouched."""
+"""What every stage promises: frames in, frames out, in order; nothing over a cut; nothing kept beyond `held`; the decoded planes untouched;
+nothing is needed but what is declared, and nothing given but that."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import cv2
@@ -11,16 +13,20 @@ import numpy as np
 import pytest
 
 from tests.stages.sessions import Echo, Tint
-from vidcolor.frames import Frame, Stage, Work
+from vidcolor.motion import Flow, prepare
 from vidcolor.planes import Box, Layout, Planes, shrink, shrink_color
+from vidcolor.stages.amplify import Amplify
+from vidcolor.stages.base import Frame, Hints, Stage, Work
 from vidcolor.stages.colorize import Colorize, Setting
 from vidcolor.stages.cuts import Cuts
-from vidcolor.stages.fuse import Fuse
-from vidcolor.stages.fuse_style import FuseStyle
-from vidcolor.stages.steady import Steady
-from vidcolor.stages.style_steady import StyleSteady
+from vidcolor.stages.find_motion import FindMotion
+from vidcolor.stages.only_grey import OnlyGrey
+from vidcolor.stages.render_color import RenderColor
+from vidcolor.stages.render_style import RenderStyle
+from vidcolor.stages.shrink import Shrink, View
+from vidcolor.stages.steady_color import SteadyColor
+from vidcolor.stages.steady_style import SteadyStyle
 from vidcolor.stages.stylize import Stylize
-from vidcolor.stages.tint import OnlyGrey
 
 LAYOUT = Layout(64, 48)
 CODE, STYLE_SIZE = np.array([0.9, 0.5, 0.7], np.float32), (64, 96)
@@ -35,20 +41,26 @@ class Case:
     make: Callable[[], Stage]
 
 
+VIEW = View(BOX, (32, 64), 0)
 CASES = {
+    "shrink": Case(lambda: Shrink(VIEW)),
+    "shrink, for a style": Case(lambda: Shrink(VIEW, STYLE_SIZE)),
     "cuts": Case(Cuts),
     "cuts, live": Case(lambda: Cuts(look_ahead=0)),
     "only-grey": Case(OnlyGrey),
+    "find motion": Case(FindMotion),
     "colorize": Case(lambda: Colorize(Echo(), Setting(0.6, 0.5, 1.2), batch=3)),
-    "colorize, steady": Case(lambda: Colorize(Echo(), Setting(0.6, 0.5, 1.2), batch=3, steady=Steady())),
-    "stylize": Case(lambda: Stylize(Tint(), CODE, STYLE_SIZE, stats=6)),
-    "stylize, frame by frame": Case(lambda: Stylize(Tint(), CODE, STYLE_SIZE, stats=6, hold=False)),
-    "stylize, changing": Case(lambda: Stylize(Tint(), CODE, STYLE_SIZE, stats=6, changes=[(20, CODE / 2)])),
-    "style steady": Case(StyleSteady),
-    "fuse style": Case(lambda: FuseStyle(LAYOUT)),
-    "fuse style, half, 10 bit 4:4:4": Case(lambda: FuseStyle(Layout(64, 48, depth=10, chroma="444"), 0.5, "film")),
-    "fuse": Case(lambda: Fuse(LAYOUT)),
-    "fuse, 10 bit 4:4:4": Case(lambda: Fuse(Layout(64, 48, depth=10, chroma="444"))),
+    "colorize, live": Case(lambda: Colorize(Echo(), Setting(0.6, 0.5, 1.2), mirror=True)),
+    "steady color": Case(SteadyColor),
+    "amplify": Case(lambda: Amplify(1.2)),
+    "stylize": Case(lambda: Stylize(Tint(), CODE, stats=6)),
+    "stylize, frame by frame": Case(lambda: Stylize(Tint(), CODE, stats=6, hold=False)),
+    "stylize, changing": Case(lambda: Stylize(Tint(), CODE, stats=6, changes=[(20, CODE / 2)])),
+    "steady style": Case(SteadyStyle),
+    "render style": Case(lambda: RenderStyle(LAYOUT)),
+    "render style, half, 10 bit 4:4:4": Case(lambda: RenderStyle(Layout(64, 48, depth=10, chroma="444"), 0.5, "film")),
+    "render color": Case(lambda: RenderColor(LAYOUT)),
+    "render color, 10 bit 4:4:4": Case(lambda: RenderColor(Layout(64, 48, depth=10, chroma="444"))),
 }
 
 
@@ -64,9 +76,11 @@ def picture(shot: int, place: int) -> Planes:
 
 
 def film(shots: list[int] = SHOTS, first: int = 0) -> list[Frame]:
-    """Frames with all that any stage needs; pts uneven, as in film of variable rate."""
+    """Frames with all that any stage needs; pts uneven, as in film of variable rate. Every third shot keeps its own colour."""
     out: list[Frame] = []
+    flow = Flow()
     for shot, length in enumerate(shots[first:], first):
+        past = None
         for place in range(length):
             planes = picture(shot, place)
             luma = shrink(planes, BOX, (32, 64))
@@ -74,19 +88,62 @@ def film(shots: list[int] = SHOTS, first: int = 0) -> list[Frame]:
             work = Work(luma, BOX, chroma, np.full((8, 16), 0.5, np.float32))
             work.content = shrink_color(planes, BOX, STYLE_SIZE)
             work.styled = (0.5 * work.content + 0.1).astype(np.float32)
-            for array in (luma, chroma, work.content, work.styled):
+            now = prepare(work.content[0])
+            work.motion, past = None if past is None else flow.between(past, now), now
+            hints = Hints(given=np.full((3, 32, 64), 0.1, np.float32))
+            for array in (luma, chroma, work.content, work.styled, hints.given):
                 array.flags.writeable = False
             number = sum(shots[:shot]) + place
-            out.append(Frame(number, number * number - 3, planes, work, shot, place))
+            source = "film" if shot % 3 == 2 else "made"
+            out.append(Frame(number, number * number - 3, planes, source, shot, place, None, hints, work))
     return out
+
+
+FIELDS = {
+    "picture": ("picture",),
+    "work": ("work.luma", "work.box", "work.turns"),
+    "color source": ("color_source",),
+    "shot": ("place", "shot_start"),
+    "motion": ("work.motion",),
+    "chroma": ("work.chroma", "work.confidence"),
+    "content": ("work.content",),
+    "styled": ("work.styled", "work.style"),
+    "out": ("out",),
+}
+"""What each part of a frame is made of."""
+
+
+def part_of(frame: Frame, part: str) -> list[Any]:
+    """A part of a frame as something that compares."""
+    return [plain(attrgetter(name)(frame)) for name in FIELDS[part]]
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.shape, value.tobytes()
+    if isinstance(value, Planes):
+        return [plain(plane) for plane in (value.y, value.cb, value.cr)]
+    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def answer(frame: Frame) -> dict[str, Any]:
     """All that a stage may have said of a frame."""
-    out = frame.out
-    planes = None if out is None else [plane.tobytes() for plane in (out.y, out.cb, out.cr)]
-    made = {name: getattr(frame.work, name) for name in ("chroma", "content", "styled")}
-    return {"place": frame.place, "keep": frame.keep, "out": planes} | {k: None if v is None else v.tobytes() for k, v in made.items()}
+    return {part: part_of(frame, part) for part in FIELDS}
+
+
+def bare(frame: Frame, needs: frozenset[str]) -> Frame:
+    """The frame with nothing but what is needed: colour that is said to be made comes with its chroma."""
+    if "work" not in needs and not needs & {"motion", "chroma", "content", "styled"}:
+        frame.shrunk = None
+        return frame
+    work = frame.work
+    for part, names in (("motion", ["motion"]), ("chroma", ["chroma", "confidence"]), ("content", ["content"]), ("styled", ["styled"])):
+        if part not in needs and not (part == "chroma" and "color source" in needs and frame.color_source == "made"):
+            for name in names:
+                setattr(work, name, None)
+    if "shot" not in needs:
+        frame.shot, frame.place = 0, frame.number
+    return frame
 
 
 def one_by_one(frames: list[Frame], seen: list[int]) -> Iterator[Frame]:
@@ -123,11 +180,31 @@ def test_no_more_than_held_frames_are_kept_back_and_the_end_flushes_them(case: C
 
 def test_the_source_and_the_work_at_hand_are_not_written(case: Case) -> None:
     frames = film()
-    before = [(frame.source.y.tobytes(), frame.work.luma.tobytes()) for frame in frames]
-    sources = [id(frame.source) for frame in frames]
+    before = [(plain(frame.decoded), frame.work.luma.tobytes()) for frame in frames]
+    decoded = [id(frame.decoded) for frame in frames]
     out = list(case.make().run(frames))  # read-only arrays raise where they are written
-    assert [(frame.source.y.tobytes(), frame.work.luma.tobytes()) for frame in out] == before
-    assert [id(frame.source) for frame in out] == sources
+    assert [(plain(frame.decoded), frame.work.luma.tobytes()) for frame in out] == before
+    assert [id(frame.decoded) for frame in out] == decoded
+
+
+def test_a_stage_makes_do_with_what_it_needs_and_gives_what_it_says(case: Case) -> None:
+    stage = case.make()
+    for frame in stage.run([bare(frame, stage.needs) for frame in film()]):
+        for part in stage.gives - {"motion", "chroma"}:
+            assert all(value is not None for value in part_of(frame, part) if part != "shot"), part
+        if "motion" in stage.gives:
+            assert (frame.work.motion is None) == (frame.place == 0)
+        if "chroma" in stage.gives:
+            assert (frame.work.chroma is not None) or frame.color_source != "made"
+
+
+def test_a_stage_leaves_alone_what_it_does_not_give(case: Case) -> None:
+    stage, frames = case.make(), film()
+    before = [{part: part_of(frame, part) for part in FIELDS.keys() - stage.gives} for frame in frames]
+    if isinstance(stage, Shrink):  # it makes all that is known at work size anew
+        before = [{part: told[part] for part in ("picture", "color source", "shot", "out")} for told in before]
+    for frame, told in zip(stage.run(frames), before, strict=True):
+        assert {part: part_of(frame, part) for part in told} == told
 
 
 def test_the_same_input_gives_the_same_output_however_it_arrives(case: Case) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.job.films import FRAMES, Shade
+from tests.job.films import FRAMES, ShadePool
 from tests.media.clips import make
-from vidcolor import cli
-from vidcolor.job import segments, wiring
+from vidcolor.cli.color import Tools
+from vidcolor.cli.main import main
+from vidcolor.job.segments import Lengths
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +22,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def film(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A film of two segments of a second, coloured by Shade."""
-    monkeypatch.setattr(segments, "SHORTEST", 1)
-    monkeypatch.setattr(segments, "LONGEST", 1)
-    monkeypatch.setattr(wiring, "load_session", lambda plan: Shade())
+def film(source: Path, tmp_path: Path) -> Path:
+    """A film of two segments of a second."""
     (tmp_path / "in").mkdir()
     (tmp_path / "out").mkdir()
     return Path(shutil.copy2(source, tmp_path / "in" / "film.mkv"))
@@ -38,11 +36,14 @@ def out(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Runs the command in this process: (status, standard output, lines of standard error that are no notes)."""
+    """Runs the command in this process, with segments of a second and Shade as its network.
+
+    (status, standard output, lines of standard error that are no notes)
+    """
 
     def command(*words: object) -> tuple[int, str, list[str]]:
         with pytest.raises(SystemExit) as end:
-            cli.main(["--steady", "off", *map(str, words)])
+            main(["--steady", "off", *map(str, words)], Tools(ShadePool, Lengths(1, 1)))
         said = capsys.readouterr()
         assert not [t.name for t in threading.enumerate() if t.name.startswith("vidcolor-")], "every worker has ended"
         return int(end.value.code or 0), said.out, [line for line in said.err.splitlines() if not line.startswith(("note:", "{"))]

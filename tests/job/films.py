@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 
-from vidcolor.backends.base import Arrays
+from vidcolor.backends.base import Arrays, Backend, Precision, Session, Shapes
+from vidcolor.pipeline.sessions import SessionPool
 
 FRAMES, SAFE = 40, 25  # in the film, and at the end of its first segment of a second
 
@@ -31,6 +33,17 @@ class Shade:
 
     def close(self) -> None:
         pass
+
+
+class ShadePool(SessionPool):
+    """A pool whose colour network is Shade."""
+
+    def prepare(self, backend: Backend, network: Path, shapes: Shapes, precision: Precision = "auto") -> Future[Session]:
+        if network.stem.startswith("colorize"):
+            ready: Future[Session] = Future()
+            ready.set_result(Shade())
+            return ready
+        return super().prepare(backend, network, shapes, precision)
 
 
 def frames(path: Path) -> int:

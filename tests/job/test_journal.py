@@ -7,15 +7,22 @@ from pathlib import Path
 import pytest
 
 from vidcolor.errors import OutputError, UsageError
-from vidcolor.job.journal import Journal, Segment
+from vidcolor.job.journal import Journal, Range, Segment, segment_path
 
 HEADER = {"vidcolor": "1", "box": [0, 0, 4, 4], "job": {"crf": 20}, "input": ["a.mp4", 5]}
 
 
-def add(journal: Journal, index: int, data: bytes = b"packets") -> None:
-    path = journal.segment_path(index)
+def segment(folder: Path, index: int, data: bytes = b"packets", *, last: bool = False) -> Segment:
+    """One of ten frames, from 10 · index on; the first begins the film."""
+    path = segment_path(folder, 10 * index)
     path.write_bytes(data)
-    journal.add(Segment(path.name, hashlib.sha256(data).hexdigest(), len(data), [index], index + 1, index, 1))
+    until, lead = (None, None) if last else (10 * index + 10, 10 * index + 5)
+    pts = list(range(10 * index, 10 * index + 10))
+    return Segment(path.name, hashlib.sha256(data).hexdigest(), len(data), pts[0] if index else None, until, pts, lead, 1, 77, [])
+
+
+def add(journal: Journal, index: int, data: bytes = b"packets", *, last: bool = False) -> None:
+    journal.add(segment(journal.folder, index, data, last=last))
 
 
 def begun(out: Path, segments: int) -> None:
@@ -29,7 +36,9 @@ def test_a_run_goes_on_after_its_last_whole_segment(tmp_path: Path) -> None:
     begun(tmp_path / "o.mp4", 3)
     with Journal(tmp_path / "o.mp4") as journal:
         assert journal.resume(HEADER)
-        assert [s.next_frame for s in journal.segments] == [1, 2, 3]
+        assert [s.until for s in journal.segments] == [10, 20, 30]
+        assert journal.gaps() == [Range(30, None, 25, (29, 77))]
+        assert journal.frames == 30
         assert not journal.complete
 
 
@@ -46,19 +55,51 @@ def test_another_film_or_setting_is_not_resumed_and_nothing_is_lost(tmp_path: Pa
 
 
 @pytest.mark.parametrize("damage", ["missing", "short", "changed"])
-def test_a_damaged_segment_and_all_after_it_are_left_out(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_segment_is_left_out_and_is_to_be_made_again(tmp_path: Path, damage: str) -> None:
     begun(tmp_path / "o.mp4", 3)
     with Journal(tmp_path / "o.mp4") as journal:
-        path = journal.segment_path(1)
+        path = segment_path(journal.folder, 10)
         if damage == "missing":
             path.unlink()
         else:
             path.write_bytes(b"pack" if damage == "short" else b"Packets")
         assert journal.resume(HEADER)
-        assert [s.next_frame for s in journal.segments] == [1]
+        assert [s.until for s in journal.segments] == [10, 30]
+        gaps = [Range(10, 20, 5, (9, 77)), Range(30, None, 25, (29, 77))]
+        assert journal.gaps() == gaps
     with Journal(tmp_path / "o.mp4") as journal:  # and the journal itself was put right
         assert journal.resume(HEADER)
-        assert len(journal.segments) == 1
+        assert journal.gaps() == gaps
+
+
+def test_segments_may_be_made_in_any_order(tmp_path: Path) -> None:
+    with Journal(tmp_path / "o.mp4") as journal:
+        journal.begin(HEADER)
+        assert journal.gaps() == [Range()]
+        add(journal, 2, last=True)
+        assert journal.gaps() == [Range(until=20)]
+        add(journal, 0)
+        assert journal.gaps() == [Range(10, 20, 5, (9, 77))]
+        add(journal, 1)
+        assert journal.gaps() == []
+        journal.finish([], [])
+    with Journal(tmp_path / "o.mp4") as journal:
+        assert journal.resume(HEADER)
+        assert journal.complete
+        assert [s.pts[0] for s in journal.segments] == [0, 10, 20]
+
+
+def test_a_journal_that_calls_itself_complete_with_a_gap_is_not(tmp_path: Path) -> None:
+    with Journal(tmp_path / "o.mp4") as journal:
+        journal.begin(HEADER)
+        add(journal, 0)
+        add(journal, 1, last=True)
+        journal.finish([], [])
+        segment_path(journal.folder, 0).unlink()
+    with Journal(tmp_path / "o.mp4") as journal:
+        assert journal.resume(HEADER)
+        assert not journal.complete
+        assert journal.gaps() == [Range(until=10)]
 
 
 def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
@@ -73,7 +114,7 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
 def test_damage_of_the_input_is_remembered_until_the_end(tmp_path: Path) -> None:
     with Journal(tmp_path / "o.mp4") as journal:
         journal.begin(HEADER)
-        add(journal, 0)
+        add(journal, 0, last=True)
         journal.finish(["2 frames lost"], ["times derived"])
     with Journal(tmp_path / "o.mp4") as journal:
         assert journal.resume(HEADER)
@@ -90,7 +131,7 @@ def test_beginning_afresh_says_what_it_throws_away(tmp_path: Path) -> None:
     begun(tmp_path / "o.mp4", 2)
     with Journal(tmp_path / "o.mp4") as journal:
         assert journal.begin(HEADER) == 2
-        assert not journal.segment_path(0).exists()
+        assert not segment_path(journal.folder, 0).exists()
 
 
 @pytest.mark.parametrize(
@@ -102,10 +143,10 @@ def test_beginning_afresh_says_what_it_throws_away(tmp_path: Path) -> None:
         (b"[1, 2]\n{}\n", None),
         (b'"words"\n', None),
         ("{header}\n7\n{first}\n", 0),
-        ('{header}\n{{"file": "000000.seg"}}\n{first}\n', 0),
+        ('{header}\n{{"file": "0.seg"}}\n{first}\n', 0),
         ('{header}\n{{"nosuch": 1}}\n{first}\n', 0),
         ("{header}\n{first}\n{first}\n", 1),
-        ("{header}\n{second}\n", 0),
+        ("{header}\n{second}\n", 1),
         ("{header}\n{first}\n\x00\x00\x00\n{second}\n", 1),
     ],
     ids=["empty", "no json", "binary", "a list", "a word", "a number", "fields missing", "other fields", "twice", "a gap", "zeros"],

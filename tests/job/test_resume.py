@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,8 +18,13 @@ import pytest
 
 from tests.media.clips import make
 
-# Segments of a second or two and small batches make three deaths fit a test; the constants are the only thing that differs.
-COMMAND = "import vidcolor.job.segments as s; s.SHORTEST, s.LONGEST = 1, 2; from vidcolor.cli import main; main()"
+# Segments of a second or two make three deaths fit a test; their lengths are the only thing that differs.
+COMMAND = """
+from vidcolor.cli.color import Tools
+from vidcolor.cli.main import main
+from vidcolor.job.segments import Lengths
+main(tools=Tools(lengths=Lengths(1, 2)))
+"""
 
 
 def start(*words: object) -> subprocess.Popen[str]:
@@ -69,22 +75,27 @@ def test_killed_and_resumed_equals_unbroken(film: Path, unbroken: list[tuple[int
     assert [p.name for p in tmp_path.iterdir()] == ["out.mkv"]
 
 
-def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(film: Path, unbroken: list[tuple[int, str]], tmp_path: Path) -> None:
-    out = tmp_path / "out.mkv"
-    process = start(film, "-o", out, "--json")
+def test_ctrl_c_closes_the_open_segment_and_says_how_to_go_on(film: Path, tmp_path: Path) -> None:
+    whole, out, words = tmp_path / "whole.mkv", tmp_path / "out.mkv", ("--codec", "ffv1")  # a segment more changes nothing without loss
+    first = start(film, "-o", whole, *words)
+    first.communicate(timeout=120)
+    assert first.returncode == 0
+    process = start(film, "-o", out, *words, "--json")
     assert process.stderr is not None
     for line in process.stderr:
-        if json.loads(line)["event"] == "segment":
+        if json.loads(line).get("done") == 40:  # in the midst of the second segment
             break
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "--resume" in said
+    safe = re.search(r"(\d+) frames are safe, the same command with --resume", said)
+    assert safe and int(safe[1]) >= 40
     assert not out.exists()
-    again = start(film, "-o", out, "--resume")
-    again.communicate(timeout=120)
-    assert again.returncode == 0
-    assert frames(out) == unbroken
+    again = start(film, "-o", out, "--resume", *words, "--json")
+    said, errors = again.communicate(timeout=120)
+    assert again.returncode == 0, errors
+    assert json.loads(said)["frames_resumed"] == int(safe[1])
+    assert frames(out) == frames(whole)
 
 
 def test_resume_with_nothing_to_resume_starts_afresh(film: Path, unbroken: list[tuple[int, str]], tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,17 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.job.films import Shade
+from tests.job.films import ShadePool
 from tests.media.clips import make
 from tests.style_networks import encoder, install, write, write_style
 from vidcolor import networks, styles
+from vidcolor.cli.color import Tools
+from vidcolor.errors import InterruptedRunError
+from vidcolor.job import plan
 from vidcolor.job import run as run_plan
-from vidcolor.job import segments, wiring
-from vidcolor.job.plan import plan
-from vidcolor.job.report import Job
+from vidcolor.job.segments import Lengths
+from vidcolor.pipeline.events import Event, SegmentDone
+from vidcolor.pipeline.job import Job
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +37,6 @@ def program(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """A folder to work in; the program has small style networks, and its generator is Shade."""
     monkeypatch.setattr(networks, "PLACES", (installed,))
     monkeypatch.setenv(styles.FOLDER_VARIABLE, str(tmp_path / "own"))
-    monkeypatch.setattr(wiring, "load_session", lambda plan: Shade())
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     return tmp_path / "work"
@@ -40,7 +44,7 @@ def program(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def run(run_command: Any) -> Any:
-    return run_command
+    return partial(run_command, tools=Tools(ShadePool))
 
 
 def film(path: Path, **more: Any) -> Path:
@@ -183,7 +187,7 @@ def test_a_colour_film_that_is_restyled_needs_no_generator(program: Path, run: A
     film(program / "film.mp4", colour=True)
     _, said, _ = run("film.mp4", "-o", "out.mp4", "--style", "warm", "--dry-run", "--json")
     told = json.loads(said)
-    assert (told["network"], told["kind"]) == (None, "colour")
+    assert (told["network"], told["kind"]) == (None, "color")
     _, said, _ = run("film.mp4", "-o", "out.mp4", "--style", "warm", "--dry-run", "--json", "--recolor")
     assert json.loads(said)["network"] == "colorize-fast"
 
@@ -214,23 +218,18 @@ def test_with_only_grey_colour_shots_are_restyled_in_their_own_colour(program: P
     assert (json.loads(said)["frames_colored"], json.loads(said)["frames_styled"]) == (0, 6)
 
 
-def test_a_resumed_run_equals_an_unbroken_one_and_other_settings_are_refused(
-    program: Path, run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(segments, "SHORTEST", 1)
-    monkeypatch.setattr(segments, "LONGEST", 1)
+def test_a_resumed_run_equals_an_unbroken_one_and_other_settings_are_refused(program: Path, run: Any) -> None:
     film(program / "film.mkv", frames=40, colour=True)
-    whole = run_plan(plan(Job(Path("film.mkv"), Path("whole.mkv"), style="warm", threads=1)))
-    assert whole.segments == 2
 
-    def stop(event: dict[str, Any]) -> None:
-        if event["event"] == "segment":
+    def stop(event: Event) -> None:
+        if isinstance(event, SegmentDone):
             raise KeyboardInterrupt
 
-    from vidcolor.errors import InterruptedRunError
-
-    with pytest.raises(InterruptedRunError):
-        run_plan(plan(Job(Path("film.mkv"), Path("out.mkv"), style="warm", threads=1)), stop)
+    with ShadePool() as pool:
+        asked = Job(Path("film.mkv"), Path("whole.mkv"), style="warm", threads=1)
+        assert run_plan(plan(asked, pool), pool, lengths=Lengths(1, 1)).segments == 2
+        with pytest.raises(InterruptedRunError):
+            run_plan(plan(replace(asked, out=Path("out.mkv")), pool), pool, stop, lengths=Lengths(1, 1))
     for words in (["--style", "cold"], ["--style", "warm", "--style-strength", "0.5"], ["--style", "warm", "--style-size", "96"], []):
         status, _, said = run("film.mkv", "-o", "out.mkv", "--resume", "--threads", "1", "--recolor", *words)
         assert status == 2, said

@@ -18,6 +18,7 @@ from tests.media.clips import make
 from vidcolor.errors import DeviceError
 from vidcolor.job import journal as journals
 from vidcolor.job import segments
+from vidcolor.job.journal import segment_path
 from vidcolor.media.reader import Reader
 
 planning, running = (importlib.import_module(f"vidcolor.job.{name}") for name in ("plan", "run"))  # the package holds their functions
@@ -50,7 +51,7 @@ def test_a_network_that_fails(
         got, _, (line,) = run(film, "-o", out)
     assert got == status
     assert words in line
-    assert files(out.parent) == ([] if at == 1 else ["o.mkv.part/000000.seg", "o.mkv.part/journal.jsonl"])
+    assert files(out.parent) == ([] if at == 1 else ["o.mkv.part/0.seg", "o.mkv.part/journal.jsonl"])
     if at > 1 and status != 1:
         assert f"{SAFE} frames are safe" in line and "--resume" in line
     got, said, _ = run(film, "-o", out, "--resume", "--json")
@@ -98,7 +99,7 @@ def test_a_disk_that_is_full(film: Path, out: Path, run: Any, monkeypatch: pytes
         raise OSError(errno.ENOSPC, "No space left on device")
 
     def add(self: journals.Journal, segment: journals.Segment) -> None:
-        if segment.next_frame > SAFE:
+        if len(self.segments) > 0:
             patched.setattr("os.fsync", full)
         whole(self, segment)
 
@@ -157,7 +158,7 @@ def test_ctrl_c_while_words_are_read_is_one_line(film: Path, out: Path, run: Any
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vidcolor.cli.seconds", stop)
+    monkeypatch.setattr("vidcolor.cli.color.changes", stop)
     status, _, lines = run(film, "-o", out)
     assert (status, lines) == (130, ["vidcolor: stopped"])
 
@@ -258,7 +259,7 @@ def test_a_run_that_died_right_after_naming_its_output_is_cleared_up(
     film: Path, out: Path, run: Any, monkeypatch: pytest.MonkeyPatch, cleared: int
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(journals.Journal, "remove", lambda self: self.segment_path(cleared).unlink(missing_ok=True))
+        patched.setattr(journals.Journal, "remove", lambda self: segment_path(self.folder, cleared).unlink(missing_ok=True))
         assert run(film, "-o", out)[0] == 0
     assert "o.mkv.part/journal.jsonl" in files(out.parent)
     before = out.read_bytes()
@@ -277,7 +278,7 @@ def test_a_resumed_batch_goes_on_with_the_film_that_was_broken(film: Path, out: 
     def trouble(_: int) -> None:
         nonlocal seen
         seen += 1
-        if seen == 18:  # in the second film
+        if seen == 70:  # in the second film
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:

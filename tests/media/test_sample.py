@@ -10,13 +10,13 @@ import pytest
 
 from tests.media.clips import make
 from tests.media.reading import plain
+from vidcolor.analysis.borders import find_box
+from vidcolor.analysis.tint import judge
 from vidcolor.errors import InputError
 from vidcolor.media import sample as sampling
 from vidcolor.media.probe import probe
 from vidcolor.media.sample import _coarse_to_fine, sample
 from vidcolor.planes import Planes
-from vidcolor.stages.borders import find_box
-from vidcolor.stages.tint import judge
 
 CLIPS = Path(__file__).parents[3] / "shared" / "data" / "clips"
 JUDGED = {
@@ -25,19 +25,19 @@ JUDGED = {
     "bw_his_girl_friday_1940.mp4": ("grey", (2, 0, 634, 480)),
     "bw_new_york_drive_1940s.mp4": ("grey", (0, 0, 960, 696)),
     "bw_silent_chase_wall.mp4": ("grey", (8, 0, 626, 480)),
-    "col_bikes_street_cuts.mp4": ("colour", (0, 0, 640, 272)),
-    "col_children_bedroom.mp4": ("colour", (0, 0, 960, 540)),
-    "col_dog_and_woman.mp4": ("colour", (0, 0, 1280, 720)),
-    "col_flower_timelapse.mp4": ("colour", (0, 0, 960, 540)),
-    "col_football_juggle.mp4": ("colour", (0, 0, 1280, 720)),
-    "col_highway_drive.mp4": ("colour", (0, 0, 960, 540)),
-    "col_indoor_person_10fps.mp4": ("colour", (0, 0, 768, 432)),
-    "col_tears_of_steel_cuts.webm": ("colour", (0, 0, 800, 332)),
-    "x_hdr10_pq_bt2020_derived.mp4": ("colour", (0, 0, 640, 360)),
-    "x_hevc_10bit_tiny.mp4": ("colour", (0, 0, 200, 200)),
-    "x_interlaced_tff_derived.mpg": ("colour", (0, 0, 640, 360)),
-    "x_rotated90_tiny.mov": ("colour", (0, 0, 568, 320)),
-    "x_rotated_vfr_phone.mp4": ("colour", (0, 0, 1280, 720)),
+    "col_bikes_street_cuts.mp4": ("color", (0, 0, 640, 272)),
+    "col_children_bedroom.mp4": ("color", (0, 0, 960, 540)),
+    "col_dog_and_woman.mp4": ("color", (0, 0, 1280, 720)),
+    "col_flower_timelapse.mp4": ("color", (0, 0, 960, 540)),
+    "col_football_juggle.mp4": ("color", (0, 0, 1280, 720)),
+    "col_highway_drive.mp4": ("color", (0, 0, 960, 540)),
+    "col_indoor_person_10fps.mp4": ("color", (0, 0, 768, 432)),
+    "col_tears_of_steel_cuts.webm": ("color", (0, 0, 800, 332)),
+    "x_hdr10_pq_bt2020_derived.mp4": ("color", (0, 0, 640, 360)),
+    "x_hevc_10bit_tiny.mp4": ("color", (0, 0, 200, 200)),
+    "x_interlaced_tff_derived.mpg": ("color", (0, 0, 640, 360)),
+    "x_rotated90_tiny.mov": ("color", (0, 0, 568, 320)),
+    "x_rotated_vfr_phone.mp4": ("color", (0, 0, 1280, 720)),
 }
 
 

@@ -1,12 +1,14 @@
-"""The colorize stage on a session made by hand: batches, cuts, dial, steadiness."""
+"""The colorize stage on a session made by hand: batches, cuts, dial, hints."""
 
 import numpy as np
 import pytest
 
+from tests.stages.making import frame_of
 from tests.stages.sessions import Echo
-from vidcolor.frames import Frame, Work
 from vidcolor.planes import Box, Floats, Layout, Planes
-from vidcolor.stages.colorize import LARGEST, Colorize, Setting, amplify, turn_dial
+from vidcolor.stages.amplify import LARGEST, Amplify, amplify
+from vidcolor.stages.base import Frame, Work
+from vidcolor.stages.colorize import Colorize, Setting, turn_dial
 
 DIAL = [Setting(1.0, 1.0, 0.8), Setting(0.6, 0.5, 1.2), Setting(0.4, 0.0, 1.5)]
 
@@ -17,7 +19,8 @@ def frames(shots: list[int], keep: tuple[int, ...] = ()) -> list[Frame]:
     for number, shot in enumerate(shots):
         luma = np.full((32, 64), number / 20, np.float32)
         source = Planes(np.zeros((32, 64), np.uint8), None, None, layout)
-        made.append(Frame(number, number, source, Work(luma, Box(0, 0, 64, 32)), shot, places[shot], keep=number in keep))
+        color = "film" if number in keep else "made"
+        made.append(frame_of(number, number, source, Work(luma, Box(0, 0, 64, 32)), shot, places[shot], color))
         places[shot] += 1
     return made
 
@@ -59,48 +62,22 @@ def test_frames_that_are_kept_never_reach_the_network() -> None:
     session = Echo()
     stage = Colorize(session, Setting(1, 0, 1), batch=2)
     out = list(stage.run(frames([0, 0, 0, 0], keep=(1, 2, 3))))
-    assert sum(session.batches) == stage.colored == 1
+    assert sum(session.batches) == 1
     assert [f.work.chroma is None for f in out] == [False, True, True, True]
 
 
-def test_steadiness_is_reset_at_each_shot_and_its_hints_reach_the_network() -> None:
-    class Note:
-        def __init__(self) -> None:
-            self.calls: list[str] = []
-
-        def reset(self) -> None:
-            self.calls.append("reset")
-
-        def propose(self, frame: Frame) -> Floats | None:
-            return np.full((3, 32, 64), frame.number, np.float32)
-
-        def accept(self, frame: Frame, chroma: Floats, confidence: Floats) -> Floats:
-            self.calls.append(f"accept {frame.number}")
-            return chroma * 0
-
-    session, steady = Echo(), Note()
-    out = list(Colorize(session, Setting(1, 0, 1), batch=1, steady=steady).run(frames([0, 0, 1])))
-    assert steady.calls == ["reset", "accept 0", "accept 1", "reset", "accept 2"]
-    assert [float(h.max()) for h in session.hints] == [0, 1, 2]
-    assert all(f.work.chroma is not None and not f.work.chroma.any() for f in out)
-
-
-def test_steadiness_is_reset_where_the_first_frames_of_a_shot_were_kept() -> None:
-    class Note:
-        resets = 0
-
-        def reset(self) -> None:
-            self.resets += 1
-
-        def propose(self, frame: Frame) -> Floats | None:
-            return None
-
-        def accept(self, frame: Frame, chroma: Floats, confidence: Floats) -> Floats:
-            return chroma
-
-    steady = Note()
-    list(Colorize(Echo(), Setting(1, 0, 1), batch=2, steady=steady).run(frames([0, 0, 1, 1, 1, 1], keep=(2, 3, 4))))
-    assert steady.resets == 2
+def test_hints_reach_the_network_and_what_a_person_said_goes_before_what_was_proposed() -> None:
+    session, made = Echo(), frames([0, 0, 0, 0])
+    given, proposed = (np.full((3, 32, 64), value, np.float32) for value in (0.1, 0.3))
+    given[:, :, 32:] = 0
+    made[1].hints.given = given
+    made[2].hints.proposed = proposed
+    made[3].hints.given, made[3].hints.proposed = given, proposed
+    list(Colorize(session, Setting(1, 0, 1), batch=4).run(made))
+    (hints,) = session.hints
+    assert not hints[0].any()
+    assert np.array_equal(hints[1], given) and np.array_equal(hints[2], proposed)
+    assert np.array_equal(hints[3][:, :, :32], given[:, :, :32]) and np.array_equal(hints[3][:, :, 32:], proposed[:, :, 32:])
 
 
 def test_the_dial_is_linear_between_its_three_positions() -> None:
@@ -110,6 +87,14 @@ def test_the_dial_is_linear_between_its_three_positions() -> None:
     assert turn_dial(DIAL, 0.5) == Setting(0.8, 0.75, 1.0)
     with pytest.raises(ValueError, match="between 0 and 2"):
         turn_dial(DIAL, 2.1)
+
+
+def test_only_colour_that_was_made_is_amplified() -> None:
+    made = frames([0, 0], keep=(1,))
+    for frame in made:
+        frame.work.chroma = np.full((2, 8, 16), 0.1, np.float32)
+    first, second = Amplify(2).run(made)
+    assert first.work.chroma[0, 0, 0] == pytest.approx(0.2) and second.work.chroma[0, 0, 0] == pytest.approx(0.1)
 
 
 def test_gain_keeps_hue_and_never_leaves_the_disc() -> None:

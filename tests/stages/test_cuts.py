@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from vidcolor.frames import Frame, Work
+from tests.stages.making import frame_of
 from vidcolor.planes import Box, Layout, Planes
+from vidcolor.stages.base import Frame, Work
 from vidcolor.stages.cuts import Cuts
 
 CLIPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "clips"
@@ -31,7 +32,7 @@ def film(*lengths: int) -> np.ndarray:
 
 def frames(luma: np.ndarray) -> Iterator[Frame]:
     for number, picture in enumerate(luma):
-        yield Frame(number, number, SOURCE, Work(np.clip(picture, 0, 1).astype(np.float32), Box(0, 0, 2, 2)))
+        yield frame_of(number, number, SOURCE, Work(np.clip(picture, 0, 1).astype(np.float32), Box(0, 0, 2, 2)))
 
 
 def cuts(luma: np.ndarray, **settings: float) -> list[int]:

@@ -134,11 +134,11 @@ def carried(cb: Array, cr: Array, rng: np.random.Generator) -> Array:
 
 
 def remembered(cb: Array, cr: Array, other: Array, rng: np.random.Generator) -> Array:
-    """Chroma as a memory of other frames finds it again by matching: hints (3, h, w). `other` (2, h, w) is the chroma of another picture.
+    """Chroma as a memory of other frames finds it again by matching: hints (3, h, w). `other` (2, h, w) is another picture's chroma.
 
-    It lies a little off, is known in blocks of eight pixels, is of another thing now and then (of this picture or of the other), is missing
-    in patches, and as a whole may be of another shot: shifted in hue and strength. The weight says how sure the match was: errors are the
-    more frequent the lower it is, but not unheard of where it is high.
+    It lies a little off, is known in blocks of eight pixels, is now and then of another thing (of this picture or of the other), is
+    missing in patches, and as a whole may be of another shot: shifted in hue and strength. The weight says how sure the match was:
+    errors are the more frequent the lower it is, but not unheard of where it is high.
     """
     side = cb.shape[0]
     true = np.stack([cb, cr]).astype(np.float32)

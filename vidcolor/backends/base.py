@@ -36,9 +36,13 @@ class Session(Protocol):
 
 
 class Backend(Protocol):
-    """A way to run networks on a kind of device."""
+    """A way to run networks on a kind of device.
+
+    `batch` is how many pictures it is best asked for at a time, where several are at hand: 1 to 4.
+    """
 
     name: str
+    batch: int
 
     def available(self) -> str | None:
         """None where it can be used, else one sentence that says why not and what would help."""

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from vidcolor.errors import InputError, OutputError, UsageError
 from vidcolor.media.codecs import CONTAINERS
+from vidcolor.media.pictures import SUFFIXES as PICTURES
 from vidcolor.styles import parse_mix
+from vidcolor.wording import field
 
 FILMS = {".3gp", ".avi", ".dv", ".flv", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogv"}
 FILMS |= {".ts", ".vob", ".webm", ".wmv"}
-PICTURES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-SUFFIXES = FILMS | PICTURES
+SUFFIXES = FILMS | PICTURES.keys()
 """What is taken from a folder; a file that is named is always taken."""
 
 MARK = ".color"
@@ -21,11 +22,11 @@ MARK = ".color"
 def expand(inputs: Sequence[Path], output: str | None, style: str | None = None) -> list[tuple[Path, Path]]:
     """Pairs of input and output for what the person named.
 
-    Without -o every output lies beside its input as `name.color.ext`, with a style as `name.STYLE.ext`. With -o a folder (one that
+    Without `output` every output lies beside its input as `name.color.ext`, with a style as `name.STYLE.ext`. With a folder (one that
     exists, or a name that ends in "/" or has no suffix) each keeps its own name in it. Either way a film whose container is not
     written (say .mpg) becomes .mkv. A folder among the inputs stands for the films and pictures in it, by name.
 
-    Raises UsageError for one -o FILE and several inputs and for a style that cannot be read, InputError for an empty folder,
+    Raises UsageError for one file and several inputs and for a style that cannot be read, InputError for an empty folder,
     OutputError where the output folder cannot be made.
     """
     mark = MARK if style is None else f".{'+'.join(Path(name).stem for name, _ in parse_mix(style))}"
@@ -38,10 +39,10 @@ def expand(inputs: Sequence[Path], output: str | None, style: str | None = None)
         try:
             target.mkdir(exist_ok=True)
         except OSError as error:
-            raise OutputError(f"{target}: cannot be made ({error.strerror}); choose another -o") from error
+            raise OutputError(f"{target}: cannot be made ({error.strerror}); choose another {field('out')}") from error
         return distinct([(film, target / (film.stem + kept_suffix(film))) for film in films])
     if many:
-        raise UsageError(f"-o {target}: is one file, but there are {len(films)} inputs; name a folder")
+        raise UsageError(f"{field('out', target)}: is one file, but there are {len(films)} inputs; name a folder")
     return [(films[0], target)]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -13,19 +12,15 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from vidcolor.errors import InputError, OutputError, UsageError
-from vidcolor.job.plan import check_input
-from vidcolor.job.report import Job, Plan
+from vidcolor.errors import FieldError, OutputError
+from vidcolor.job.plan import check_input, check_target, examine
 from vidcolor.job.sheet import Rgb, to_rgb
 from vidcolor.job.styling import choose_style
-from vidcolor.job.wiring import Sessions, load_session, load_style_session, paint_one, quarters
-from vidcolor.media.probe import Film, probe
-from vidcolor.media.reader import sample
-from vidcolor.media.streams import StreamPlan
-from vidcolor.networks import find
+from vidcolor.media.probe import Film
+from vidcolor.pipeline.build import Pipeline, full_color, load, quarters
+from vidcolor.pipeline.job import Job
+from vidcolor.pipeline.sessions import SessionPool
 from vidcolor.planes import Planes
-from vidcolor.stages.borders import find_box
-from vidcolor.stages.tint import judge
 from vidcolor.styles import Style, catalogue
 
 WIDTH, ACROSS, GAP, CAPTION = 480, 4, 8, 28
@@ -48,12 +43,9 @@ def gallery(on: Path, target: Path, device: str = "auto", overwrite: bool = Fals
     """
     kind = target.suffix.lower()
     if kind not in PAGES + SHEETS:
-        raise UsageError(f"--gallery {target}: is written as a page or a picture; end its name with .html, .png or .jpg")
+        raise FieldError("gallery", target, "is written as a page or a picture; end its name with .html, .png or .jpg")
     check_input(on)
-    if target.exists() and target.samefile(on):
-        raise UsageError(f"--gallery {target}: output and input are the same file; choose another name")
-    if target.exists() and not overwrite:
-        raise OutputError(f"{target}: exists; use --overwrite to replace it or choose another name")
+    check_target(target, on, overwrite, "gallery")
     entries = paint(on, device)
     data = page(entries, on.name).encode() if kind in PAGES else _coded(sheet(entries), ".png" if kind == ".png" else ".jpg")
     try:
@@ -65,22 +57,15 @@ def gallery(on: Path, target: Path, device: str = "auto", overwrite: bool = Fals
 
 def paint(on: Path, device: str) -> list[Entry]:
     """The frame as it is, then in every style by name."""
-    film = probe(on)
-    frames = sample(film, most=3)
-    if not frames:
-        raise InputError(f"{on}: no frame could be decoded; is the file complete?")
-    planes, job = frames[len(frames) // 2], Job(on, on, device=device, batch=1)
-    bare = Plan(job, film, judge([planes]), find_box(frames), None, StreamPlan(()), find(job.network, "colorize"), "", "", ())
-    entries, loaded = [Entry(None, shown(planes, film))], dict[str, Sessions]()
-    with ExitStack() as stack:
-        color = None
+    with SessionPool() as pool:
+        bare, frames = examine(Job(on, on, device=device), pool, 3)
+        planes = frames[len(frames) // 2]
+        entries = [Entry(None, shown(planes, bare.film))]
         for name, style in catalogue().items():
-            plan = replace(bare, style=choose_style(replace(job, style=name), film))
-            if style.network not in loaded:
-                if plan.colors and color is None:
-                    color = stack.enter_context(closing(load_session(plan)))
-                loaded[style.network] = Sessions(color, stack.enter_context(closing(load_style_session(plan))))
-            entries.append(Entry(style, shown(paint_one(plan, loaded[style.network], planes), film)))
+            job = replace(bare.job, style=name)
+            plan = replace(bare, job=job, style=choose_style(job, bare.film))
+            painted = Pipeline(plan, load(plan, pool), full_color(planes.layout)).picture(planes)
+            entries.append(Entry(style, shown(painted, bare.film)))
     return entries
 
 

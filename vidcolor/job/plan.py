@@ -5,94 +5,89 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
+from vidcolor.analysis.borders import find_box
+from vidcolor.analysis.tint import UNKNOWN, judge
 from vidcolor.backends import choose
-from vidcolor.errors import InputError, OutputError, UsageError
+from vidcolor.errors import FieldError, InputError, OutputError, UsageError
 from vidcolor.job.journal import Journal
-from vidcolor.job.report import Job, Plan, Report
-from vidcolor.job.stills import SUFFIXES, check_name
 from vidcolor.job.styling import choose_style
 from vidcolor.media.encoding import Request, plan_encoding
+from vidcolor.media.pictures import SUFFIXES, is_picture
 from vidcolor.media.probe import Film, probe
 from vidcolor.media.reader import sample
-from vidcolor.media.streams import StreamPlan, plan_streams
+from vidcolor.media.streams import plan_streams
 from vidcolor.networks import find
-from vidcolor.stages.borders import find_box
-from vidcolor.stages.tint import judge
+from vidcolor.pipeline.build import color_shapes
+from vidcolor.pipeline.job import FILM_FIELDS, Job, given
+from vidcolor.pipeline.model import Look, Plan, Report
+from vidcolor.pipeline.sessions import SessionPool
+from vidcolor.planes import Box, Planes
+from vidcolor.wording import field
+
+WHOLE_FILMS = 16
+"""Frames of a film that are looked at, at most."""
 
 
-def plan(job: Job) -> Plan:
-    """Look at the film and decide everything that can be decided before the work.
+def plan(job: Job, pool: SessionPool) -> Plan:
+    """Look at the film and decide everything that can be decided before the work; its networks are being loaded meanwhile.
 
     Raises InputError, OutputError, UsageError or DeviceError with the reason why it cannot be done.
     """
-    check_words(job)
     check_paths(job)
-    film = probe(job.input)
+    planned, _ = examine(job, pool, WHOLE_FILMS)
+    film, verdict = planned.film, planned.look.verdict
     check_kinds(job, film)
-    style = choose_style(job, film)
-    samples = sample(film)
-    if not samples:
-        raise InputError(f"{job.input}: no frame could be decoded; is the file complete?")
-    verdict = judge(samples)
     notes = list(film.notes)
-    if verdict.kind == "colour" and not (style or job.recolor or (job.only_grey and not film.still)):
-        parts = "" if film.still else " or --only-grey for its grey shots alone"
-        raise InputError(f"{job.input}: already in colour; use --recolor to colour it anew{parts}")
+    if verdict.kind == "color" and not (planned.style or job.recolor or (job.only_grey and not film.still)):
+        parts = "" if film.still else f" or {field('only_grey', True)} for its grey shots alone"
+        raise InputError(f"{job.input}: already in colour; use {field('recolor', True)} to colour it anew{parts}")
     if verdict.kind == "tint":
         notes.append("tinted: the tint is replaced by colour")
-    if film.still and (idle := [word for word, given in for_films(job).items() if given]):
-        notes.append(f"{' '.join(idle)}: for films; {job.input.name} is a picture")
+    if film.still:
+        if idle := given(job, FILM_FIELDS):
+            notes.append(f"{' '.join(field(name) for name in idle)}: for films; {job.input.name} is a picture")
+        return dataclasses.replace(planned, notes=tuple(notes))
     if film.layout.fields != "progressive" and not job.deinterlace:
-        notes.append("interlaced: stays so, colour is made per field (--deinterlace makes it progressive)")
-    seen = dataclasses.replace(film, layout=dataclasses.replace(film.layout, fields="progressive")) if job.deinterlace else film
-    encoding, streams = None, StreamPlan(())
-    if not film.still:
-        encoding = plan_encoding(seen, job.out, Request(job.codec, job.crf, job.preset, job.pix_fmt, job.lossless, threads(job)))
-        streams = plan_streams(film, job.out, encoding, job.drop_unsupported)
-        notes += [*encoding.notes, *streams.notes]
+        notes.append(f"interlaced: stays so, colour is made per field ({field('deinterlace', True)} makes it progressive)")
+    leaves = dataclasses.replace(film, layout=dataclasses.replace(film.layout, fields="progressive")) if job.deinterlace else film
+    encoding = plan_encoding(leaves, job.out, Request(job.codec, job.crf, job.preset, job.pix_fmt, job.lossless, threads(job)))
+    streams = plan_streams(film, job.out, encoding, job.drop_unsupported)
+    notes += [*encoding.notes, *streams.notes]
+    return dataclasses.replace(planned, encoding=encoding, streams=streams, notes=tuple(notes))
+
+
+def examine(job: Job, pool: SessionPool, most: int) -> tuple[Plan, list[Planes]]:
+    """A plan as far as the input alone decides it, and the frames, `most` at most, that were looked at. Raises as `plan` does."""
+    choosing = pool.submit(lambda: choose(job.device, network_threads(job)))
+    film = probe(job.input)
     network = find(job.network, "colorize")
-    backend, why = choose(job.device)
-    box = find_box(samples)
-    return Plan(job, seen, verdict, box, encoding, streams, network, backend.name, why, tuple(notes), style)
-
-
-def check_words(job: Job) -> None:
-    """Options that contradict each other."""
-    if job.end is not None and job.end <= (job.start or 0):
-        raise UsageError(f"--end {float(job.end):g}: must be later than {f'--start {float(job.start):g}' if job.start else '0'}")
-    if job.recolor and job.only_grey:
-        raise UsageError("--recolor and --only-grey exclude each other: all shots anew, or the grey ones alone")
+    backend, why = choosing.result()
+    guess = Plan(job, Look(film, UNKNOWN, Box(0, 0, film.layout.width, film.layout.height)), network, backend, why)
+    if job.style is None:  # most films have no borders: then this is what will be needed
+        pool.prepare(backend, network.path, color_shapes(guess))
+    style = choose_style(job, film)
+    samples = sample(film, most)
+    if not samples:
+        raise InputError(f"{job.input}: no frame could be decoded; is the file complete?")
+    return dataclasses.replace(guess, look=Look(film, judge(samples), find_box(samples)), style=style), samples
 
 
 def check_kinds(job: Job, film: Film) -> None:
     """A film becomes a film, a picture a picture; and the asked-for part lies inside the film."""
+    suffix = job.out.suffix.lower()
     if film.still:
-        check_name(str(job.out), job.out.suffix)
-    elif job.out.suffix.lower() in SUFFIXES:
-        raise UsageError(f"{job.out}: is the name of a picture, but {job.input.name} is a film; use .mp4 or .mkv")
-    elif not job.out.suffix:
-        raise UsageError(f"{job.out}: the end of the name says what is written; add .mp4 or .mkv")
+        if suffix not in SUFFIXES:
+            raise UsageError(f"{job.out}: a picture is written as one of {', '.join(sorted(SUFFIXES))}", "out")
+    elif suffix in SUFFIXES:
+        raise UsageError(f"{job.out}: is the name of a picture, but {job.input.name} is a film; use .mp4 or .mkv", "out")
+    elif not suffix:
+        raise UsageError(f"{job.out}: the end of the name says what is written; add .mp4 or .mkv", "out")
     length = max((end for end in (film.duration, film.declared) if end is not None), default=None)
     if job.start is not None and length is not None and job.start >= length and not film.still:
-        raise UsageError(f"--start {float(job.start):g}: {job.input.name} lasts {float(length):.1f} s")
-
-
-def for_films(job: Job) -> dict[str, bool]:
-    """Options that do nothing to a picture, and whether they were given."""
-    return {
-        "--codec": job.codec is not None,
-        "--crf": job.crf is not None,
-        "--preset": job.preset is not None,
-        "--pix-fmt": job.pix_fmt is not None,
-        "--lossless": job.lossless,
-        "--start": job.start is not None,
-        "--end": job.end is not None,
-        "--deinterlace": job.deinterlace,
-        "--only-grey": job.only_grey,
-        "--style-at": bool(job.style_at),
-    }
+        raise FieldError("start", job.start, f"{job.input.name} lasts {float(length):.1f} s")
 
 
 def check_input(path: Path) -> None:
@@ -111,26 +106,35 @@ def check_paths(job: Job) -> None:
     try:
         check_output(job)
     except OSError as error:
-        raise OutputError(f"{job.out}: cannot be written ({error.strerror}); choose another -o") from error
+        raise OutputError(f"{job.out}: cannot be written ({error.strerror}); choose another {field('out')}") from error
 
 
 def check_output(job: Job) -> None:
     folder = job.out.parent
     if not folder.is_dir():
-        raise OutputError(f"{folder}: no such folder; make it or choose another -o")
+        raise OutputError(f"{folder}: no such folder; make it or choose another {field('out')}")
     if not os.access(folder, os.W_OK):
-        raise OutputError(f"{folder}: cannot be written; choose another -o")
-    if job.out.exists():
-        if job.out.is_dir():
-            raise OutputError(f"{job.out}: is a folder; name a file, or end the name with / to write into it")
-        if job.out.samefile(job.input):
-            raise UsageError(f"{job.out}: output and input are the same file; choose another -o")
-        if not job.overwrite:
-            raise OutputError(f"{job.out}: exists; use --overwrite to replace it or choose another -o")
+        raise OutputError(f"{folder}: cannot be written; choose another {field('out')}")
+    if job.out.is_dir():
+        raise OutputError(f"{job.out}: is a folder; name a file, or end the name with / to write into it")
+    check_target(job.out, job.input, job.overwrite, "out")
+
+
+def check_target(target: Path, source: Path, overwrite: bool, name: str) -> None:
+    """What holds for every file that is written, given as the field `name`: it is not the input, and replaced only where that is asked for.
+
+    Raises UsageError and OutputError.
+    """
+    if not target.exists():
+        return
+    if source.exists() and target.samefile(source):
+        raise UsageError(f"{target}: output and input are the same file; choose another {field(name)}", name)
+    if not overwrite:
+        raise OutputError(f"{target}: exists; use {field('overwrite', True)} to replace it or choose another {field(name)}")
 
 
 def finished(job: Job) -> Report | None:
-    """What is done already, under --resume: an output that is there, and that no unfinished run is about to replace.
+    """What is done already, where a run is to be resumed: an output that is there, and that no unfinished run is about to replace.
 
     A run that died after it had named its output, and before it could clear up behind it, is cleared up.
     """
@@ -150,6 +154,14 @@ def threads(job: Job) -> int:
     begun = Journal(job.out).header().get("encoding") if job.resume and not job.threads else None
     found = begun.get("threads") if isinstance(begun, dict) else None
     return job.threads or (found if isinstance(found, int) else 0) or cores()
+
+
+def network_threads(job: Job) -> int:
+    """Threads of the networks: every core for a picture; half of them for a film, whose decoder and encoder need the others."""
+    with suppress(OSError):  # said by who opens it
+        if is_picture(job.input):
+            return 0
+    return max(1, cores() // 2)
 
 
 def cores() -> int:

@@ -7,61 +7,69 @@ import hashlib
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from vidcolor import __version__
 from vidcolor.errors import DAMAGED_STATUS, DeviceError, InputError, InterruptedRunError, OutputError
 from vidcolor.job import stills
 from vidcolor.job.journal import Journal
-from vidcolor.job.pipeline import Ahead
-from vidcolor.job.report import Plan, Report, describe
-from vidcolor.job.segments import Listener, SegmentLoop
-from vidcolor.job.wiring import Chain, color_view, open_reader, publish, sessions, to_frames
+from vidcolor.job.publish import publish
+from vidcolor.job.segments import Lengths, Progress, Rendering
 from vidcolor.media.reader import Reader
 from vidcolor.media.streams import assemble
+from vidcolor.pipeline.build import Pipeline, load
+from vidcolor.pipeline.events import Cancel, Listener, Note, SegmentDone, Started, ignore
+from vidcolor.pipeline.model import Plan, Report, describe
+from vidcolor.pipeline.sessions import SessionPool
 from vidcolor.planes import Box
-from vidcolor.stages.cuts import Cuts
-from vidcolor.stages.tint import OnlyGrey
+from vidcolor.version import __version__
+from vidcolor.wording import field
 
 
-def run(plan: Plan, listen: Listener = lambda event: None) -> Report:
+def run(
+    plan: Plan, pool: SessionPool, listen: Listener = ignore, *, cancel: Cancel | None = None, lengths: Lengths | None = None
+) -> Report:
     """Do what was planned; the output appears under its final name only when it is whole.
 
-    Raises a VidcolorError; what was encoded until then stays in OUT.part for --resume.
+    `listen` is told events as they happen. `lengths` are those of the segments in which the work is kept safe. Raises a VidcolorError;
+    what was encoded until then stays in OUT.part to be resumed.
     """
     job, begun = plan.job, time.monotonic()
-    report = Report(str(job.input), str(job.out), device=plan.device, notes=list(plan.notes))
+    report = Report(str(job.input), str(job.out), device=plan.backend.name, notes=list(plan.notes))
     report.network = plan.network.name if plan.colors else ""
     report.style = plan.style.label if plan.style else ""
     report.copied = [describe(s) for s in plan.streams.copied]
     report.dropped = [f"{describe(s)}: {reason}" for s, reason in plan.streams.dropped]
     if plan.encoding is None:
-        stills.color_picture(plan, report)
+        with stopped_in_words(plan):
+            stills.color_picture(plan, pool, report)
         for text in report.notes[len(plan.notes) :]:
-            listen({"event": "note", "text": text})
+            listen(Note(text))
     else:
-        with Journal(job.out) as journal, resumable(plan, journal):
-            film(plan, journal, report, listen, begun)
+        with Journal(job.out) as journal, stopped_in_words(plan, journal):
+            run_film(plan, pool, journal, report, Progress(begun, listen=listen), cancel or Cancel(), lengths or Lengths())
     report.seconds = round(time.monotonic() - begun, 3)
     return report
 
 
-def film(plan: Plan, journal: Journal, report: Report, listen: Listener, begun: float) -> None:
+def run_film(plan: Plan, pool: SessionPool, journal: Journal, report: Report, progress: Progress, cancel: Cancel, lengths: Lengths) -> None:
     """What is left to do of a film, by its journal."""
     header = journal_header(plan)
     if plan.job.resume and (found := journal.resume(header)):
-        plan = dataclasses.replace(plan, box=Box(*found["box"]))  # the samples of this run may differ by a frame
-    elif thrown := journal.begin(header | {"box": list(plan.box)}):
-        why = "their journal cannot be read" if plan.job.resume else "--resume would have gone on with them"
-        listen({"event": "note", "text": f"{thrown} segments of an earlier run were thrown away: {why}"})
-    report.frames_resumed = journal.segments[-1].next_frame if journal.segments else 0
+        # The samples of this run may differ by a frame.
+        plan = dataclasses.replace(plan, look=dataclasses.replace(plan.look, box=Box(*found["box"])))
+    elif thrown := journal.begin(header | {"box": list(plan.look.box)}):
+        why = "their journal cannot be read" if plan.job.resume else f"{field('resume', True)} would have gone on with them"
+        progress.listen(Note(f"{thrown} segments of an earlier run were thrown away: {why}"))
+    report.frames_resumed = progress.done = journal.frames
+    progress.total = plan.frames
+    progress.listen(Started(progress.total, progress.done))
     if not journal.complete:
         try:
-            encode(plan, journal, report, listen, begun)
+            render_gaps(plan, pool, journal, report, progress, cancel, lengths)
         except InputError:
             if header["input"] == identity(plan.job.input):  # it would end there again
                 journal.remove()
@@ -70,30 +78,34 @@ def film(plan: Plan, journal: Journal, report: Report, listen: Listener, begun: 
     report.notes += journal.notes
     if header["input"] != identity(plan.job.input):
         raise InputError(f"{plan.job.input}: was changed while it was being coloured; run again")
-    finish(plan, journal, report)
+    mux_and_publish(plan, journal, report)
 
 
 @contextmanager
-def resumable(plan: Plan, journal: Journal) -> Iterator[None]:
+def stopped_in_words(plan: Plan, journal: Journal | None = None) -> Iterator[None]:
     """Says with every trouble how to go on, where there is something to go on from."""
     name = plan.job.input
 
     def how() -> str:
-        safe = journal.segments[-1].next_frame if journal.segments else 0
-        return f"{safe} frames are safe, the same command with --resume goes on from there" if safe else "no frames are safe yet"
+        if journal is None:
+            return ""
+        if not journal.frames:
+            return "; no frames are safe yet"
+        return f"; {journal.frames} frames are safe, the same command with {field('resume', True)} goes on from there"
 
     try:
         yield
     except KeyboardInterrupt:
-        raise InterruptedRunError(f"{name}: stopped; {how()}") from None
+        raise InterruptedRunError(f"{name}: stopped{how()}") from None
     except MemoryError as error:
-        raise DeviceError(f"{name}: out of memory; close other programs or use --prefetch 1; {how()}") from error
+        raise DeviceError(f"{name}: out of memory; close other programs or use {field('prefetch', 1)}{how()}") from error
     except (DeviceError, OutputError) as error:
-        if not journal.segments:
+        if journal is None or not journal.segments:
             raise
-        raise type(error)(f"{error}; {how()}") from error
+        raise type(error)(f"{error}{how()}") from error
     except OSError as error:  # the folder was removed, the disk fell out
-        raise OutputError(f"{error.filename or journal.folder}: {error.strerror or error}; {how()}") from error
+        where = error.filename or (journal.folder if journal else plan.job.out)
+        raise OutputError(f"{where}: {error.strerror or error}{how()}") from error
 
 
 def journal_header(plan: Plan) -> dict[str, Any]:
@@ -104,24 +116,24 @@ def journal_header(plan: Plan) -> dict[str, Any]:
     assert plan.encoding is not None
     return {
         "vidcolor": __version__,
-        "job": {key: words_of(value) for key, value in job.items()},
+        "job": {key: to_json(value) for key, value in job.items()},
         "av": version("av"),
         "input": identity(plan.job.input),
         "network": f"{plan.network.name} {plan.network.card.sha256[:16]}",
-        "device": plan.device,
+        "device": plan.backend.name,
         "encoding": dataclasses.asdict(plan.encoding),
-        "style": drawing(plan),
+        "style": style_identity(plan),
     }
 
 
-def words_of(value: Any) -> Any:
+def to_json(value: Any) -> Any:
     """A field of a Job as JSON has it."""
     if isinstance(value, tuple):
-        return [words_of(each) for each in value]
+        return [to_json(each) for each in value]
     return str(value) if isinstance(value, Path | Fraction) else value
 
 
-def drawing(plan: Plan) -> str:
+def style_identity(plan: Plan) -> str:
     """The style network and the code, which a person's own style may change under one name."""
     if plan.style is None:
         return ""
@@ -138,35 +150,27 @@ def identity(path: Path) -> list[Any]:
     return [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
 
 
-def encode(plan: Plan, journal: Journal, report: Report, listen: Listener, begun: float) -> None:
-    """Decode, colour and encode what the journal does not have yet, segment by segment."""
+def render_gaps(
+    plan: Plan, pool: SessionPool, journal: Journal, report: Report, progress: Progress, cancel: Cancel, lengths: Lengths
+) -> None:
+    """Decode, colour and encode what the journal does not have yet. Raises KeyboardInterrupt where it was cancelled."""
     assert plan.encoding is not None
-    job, last = plan.job, journal.segments[-1] if journal.segments else None
-    first = last.next_frame if last else 0
-    segments = SegmentLoop(plan, journal, listen, begun)
-    try:
-        with ExitStack() as stack:
-            loaded = stack.enter_context(sessions(plan))
-            report.precision = loaded.precision
-            chain = Chain(plan, loaded, plan.encoding.layout, job.batch)
-            reader = stack.enter_context(open_reader(plan))
-            view = color_view(plan)
-            incoming = to_frames(iter(reader), view, last.next_shot_start if last else 0)
-            decoded = stack.enter_context(Ahead(incoming, job.prefetch, "decode"))
-            shots = OnlyGrey().run(Cuts().run(decoded)) if job.only_grey else Cuts().run(decoded)
-            painted = chain.run(shots, lambda made: stack.enter_context(Ahead(made, 1, "stage")))
-            for frame in stack.enter_context(Ahead(painted, job.prefetch, "fuse")):
-                if frame.number >= first:
-                    segments.write(frame)
-            segments.close(None)
-            damage, notes = [*reader.damage, *too_short(plan, reader)], reader.notes
-    except BaseException:
-        segments.abort()
-        raise
-    journal.finish(damage, notes)
-    report.first_packet = segments.first_packet
-    report.frames_colored = chain.colorize.colored if chain.colorize else 0
-    report.frames_styled = chain.stylize.styled if chain.stylize else 0
+    sessions = load(plan, pool)
+    report.precision = sessions.precision
+    pipeline = Pipeline(plan, sessions, plan.encoding.layout)
+    damage, notes = [line for segment in journal.segments for line in segment.damage], list[str]()
+    for gap in journal.gaps():
+        rendering = Rendering(plan, pipeline, gap, journal.folder, progress=progress, cancel=cancel, lengths=lengths)
+        for segment in rendering:
+            journal.add(segment)
+            damage += segment.damage
+            progress.listen(SegmentDone(journal.frames, progress.total))
+        if rendering.cancelled:
+            raise KeyboardInterrupt
+        notes += rendering.reader.notes
+        damage += [*rendering.damage(gap.until), *(too_short(plan, rendering.reader) if gap.until is None else ())]
+    journal.finish(list(dict.fromkeys(damage)), list(dict.fromkeys(notes)))
+    report.first_packet, report.frames_colored, report.frames_styled = progress.first_packet, progress.colored, progress.styled
 
 
 def too_short(plan: Plan, reader: Reader) -> list[str]:
@@ -183,7 +187,7 @@ def too_short(plan: Plan, reader: Reader) -> list[str]:
     return []
 
 
-def finish(plan: Plan, journal: Journal, report: Report) -> None:
+def mux_and_publish(plan: Plan, journal: Journal, report: Report) -> None:
     """One last mux with the copied streams, then the final name."""
     job = plan.job
     assert plan.encoding is not None
@@ -202,8 +206,8 @@ def finish(plan: Plan, journal: Journal, report: Report) -> None:
         report.size = publish(whole, job)
     finally:
         whole.unlink(missing_ok=True)
-    journal.remove()
     report.damage = [*report.damage, *lost]
-    report.frames, report.segments, report.shots = len(pts), len(paths), journal.segments[-1].shots
+    report.frames, report.segments, report.shots = len(pts), len(paths), sum(s.shots for s in journal.segments)
+    journal.remove()
     if report.damage:
         report.status = DAMAGED_STATUS

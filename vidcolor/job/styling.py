@@ -1,4 +1,4 @@
-"""What `--style` asks for: names and pictures to a code for a style network, and the stages that use it."""
+"""From the style that was asked for, names and pictures, to a code for a style network."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from fractions import Fraction
 from pathlib import Path
 
 from vidcolor.backends import choose
-from vidcolor.errors import DeviceError, InputError, UsageError
-from vidcolor.job.report import Job, StyleChoice
+from vidcolor.errors import DeviceError, FieldError, InputError
 from vidcolor.media.pictures import read_picture
 from vidcolor.media.probe import Film
 from vidcolor.networks import Network, available, find
+from vidcolor.pipeline.job import Job
+from vidcolor.pipeline.model import StyleChoice
 from vidcolor.planes import Box, shrink_color, to_rgb_units, work_size
 from vidcolor.styles import Style, catalogue, check_name, mix, parse_mix, save, unknown
+from vidcolor.wording import field
 
 ENCODER = "style-encoder"
 """The network that gives the code of a picture."""
@@ -27,16 +29,11 @@ def choose_style(job: Job, film: Film) -> StyleChoice | None:
     Raises UsageError for words that cannot be, InputError for a picture that cannot be used, DeviceError for a missing network.
     """
     if job.style is None:
-        if given := [word for word, there in style_words(job).items() if there]:
-            raise UsageError(f"{' '.join(given)}: says how to restyle, but there is no --style")
         return None
-    if not 0 <= job.style_strength <= 1:
-        raise UsageError(f"--style-strength {job.style_strength:g}: must be between 0 and 1")
     if film.layout.transfer != "sdr":
-        raise UsageError(
-            f"--style {job.style}: {film.path.name} is HDR ({film.layout.transfer.upper()}), and style networks know SDR pictures only; "
-            "convert it to SDR first"
-        )
+        kind = film.layout.transfer.upper()
+        why = f"{film.path.name} is HDR ({kind}), and style networks know SDR pictures only; convert it to SDR first"
+        raise FieldError("style", job.style, why)
     code, name = code_of(job.style, job.device)
     network = find(name, "stylize")
     check_code(job.style, code, network)
@@ -44,14 +41,15 @@ def choose_style(job: Job, film: Film) -> StyleChoice | None:
 
 
 def changes(job: Job, network: Network) -> tuple[tuple[Fraction, tuple[float, ...]], ...]:
-    """Times and codes of --style-at, in order. Raises UsageError for a time that is given twice, or a style of another network."""
+    """Times and codes of later styles, in order. Raises UsageError for a time that is given twice, or a style of another network."""
     found: dict[Fraction, tuple[float, ...]] = {}
     for time, word in job.style_at:
         if time in found:
-            raise UsageError(f"--style-at: {float(time):g} s is given twice")
+            raise FieldError("style_at", None, f"{float(time):g} s is given twice")
         found[time], name = code_of(word, job.device)
         if name != network.name:
-            raise UsageError(f"--style-at {word}: is drawn by {name}, and --style {job.style} by {network.name}; a film has one of them")
+            other = f"{field('style', job.style)} by {network.name}"
+            raise FieldError("style_at", word, f"is drawn by {name}, and {other}; a film has one of them")
         check_code(word, found[time], network)
     return tuple(sorted(found.items()))
 
@@ -60,17 +58,7 @@ def check_code(word: str, code: tuple[float, ...], network: Network) -> None:
     """Raise DeviceError for a code that the network does not take."""
     wanted = network.numbers("code")
     if len(code) != wanted:
-        raise DeviceError(f"--style {word}: its code has {len(code)} numbers, and network {network.name} takes {wanted}")
-
-
-def style_words(job: Job) -> dict[str, bool]:
-    """Options that mean nothing without --style, and whether they were given."""
-    return {
-        "--style-strength": job.style_strength != 1,
-        "--style-size": job.style_size is not None,
-        "--color-from": job.color_from != "style",
-        "--style-at": bool(job.style_at),
-    }
+        raise DeviceError(f"{field('style', word)}: its code has {len(code)} numbers, and network {network.name} takes {wanted}")
 
 
 def side_of(job: Job, film: Film, network: Network) -> int:
@@ -81,18 +69,18 @@ def side_of(job: Job, film: Film, network: Network) -> int:
         return min(network.card.work_size, -(-short // step) * step)
     if job.style_size < step or job.style_size % step:
         near = max(step, round(job.style_size / step) * step)
-        raise UsageError(f"--style-size {job.style_size}: must be a multiple of {step}, such as {near}")
+        raise FieldError("style_size", job.style_size, f"must be a multiple of {step}, such as {near}")
     return job.style_size
 
 
 def code_of(word: str, device: str) -> tuple[tuple[float, ...], str]:
-    """The code for a `--style` word, and the name of the network that it is for."""
+    """The code for the word for a style, and the name of the network that it is for."""
     known, parts = catalogue(), parse_mix(word)
     styles = [(known[name] if name in known else picture_style(name, known, device), share) for name, share in parts]
     by_network = {style.network: style.name for style, _ in styles}
     if len(by_network) > 1:
         said = " and ".join(f"{name} ({network})" for network, name in by_network.items())
-        raise UsageError(f"--style {word}: {said} are drawn by different networks and cannot be mixed")
+        raise FieldError("style", word, f"{said} are drawn by different networks and cannot be mixed")
     for style, _ in styles:
         check_encoder(style)
     return mix([(style.code, share) for style, share in styles]), styles[0][0].network

@@ -16,6 +16,10 @@ from vidcolor.media.picture_tags import PictureFormat, Tags, add_tags, as_stored
 from vidcolor.media.unpack import from_rgb, rgb_layout, to_rgb, unpack
 from vidcolor.planes import Layout, Planes
 
+SUFFIXES: dict[str, PictureFormat] = {
+    ".bmp": "bmp", ".jpeg": "jpeg", ".jpg": "jpeg", ".png": "png", ".tif": "tiff", ".tiff": "tiff", ".webp": "webp",
+}  # fmt: skip
+"""Format of a picture by the end of its name."""
 _DECODERS = {"jpeg": "mjpeg", "png": "png", "webp": "webp", "bmp": "bmp"}
 _HEAD = 65536  # bytes in which an animated PNG says so
 _ADOBE_DEFLATE = 8  # TIFF compression; older OpenCV has no name for it

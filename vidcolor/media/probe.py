@@ -6,7 +6,7 @@ import contextlib
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -378,20 +378,25 @@ def _mastering(data: bytes) -> str | None:
 
 def _still(path: Path) -> Film:
     planes, extras = pictures.read_picture(path)
+    film = film_of(path, planes.layout)
+    video = Stream(0, "video", extras.codec)
+    return replace(film, video=video, pix_fmt=extras.pix_fmt, rotation=extras.rotation, notes=extras.notes)
+
+
+def film_of(path: Path, layout: Layout) -> Film:
+    """A film of one frame of this layout, with nothing beside it."""
     return Film(
         path=path,
         container="picture",
-        video=Stream(0, "video", extras.codec),
+        video=Stream(0, "video", "rawvideo"),
         others=(),
-        layout=planes.layout,
-        pix_fmt=extras.pix_fmt,
+        layout=layout,
+        pix_fmt="",
         time_base=Fraction(1),
         rate=None,
         duration=None,
         frames=1,
         range_tagged=True,
-        rotation=extras.rotation,
         still=True,
         seekable=False,
-        notes=extras.notes,
     )

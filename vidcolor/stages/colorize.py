@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
 from vidcolor.backends.base import Session
-from vidcolor.frames import Frame
 from vidcolor.planes import Floats
-
-LARGEST = 0.45
-"""Chroma is kept inside this radius: hardly any natural colour lies outside it."""
+from vidcolor.stages.base import Frame, parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +19,6 @@ class Setting:
     temperature: float
     tilt: float
     gain: float
-
-
-class Steadiness(Protocol):
-    """Keeps colour still within a shot; a collaborator of this stage, not a stage after it."""
-
-    def reset(self) -> None:
-        """Forget everything: a new shot begins."""
-        ...
-
-    def propose(self, frame: Frame) -> Floats | None:
-        """Hints (3, H, W) for the network, or None."""
-        ...
-
-    def accept(self, frame: Frame, chroma: Floats, confidence: Floats) -> Floats:
-        """Chroma (2, h, w) to be used for this frame, given the network's answer."""
-        ...
 
 
 def turn_dial(settings: Sequence[Setting], vividness: float) -> Setting:
@@ -54,32 +34,27 @@ def turn_dial(settings: Sequence[Setting], vividness: float) -> Setting:
     return Setting(*((1 - part) * x + part * y for x, y in zip(astuple(a), astuple(b), strict=True)))
 
 
-def astuple(setting: Setting) -> tuple[float, float, float]:
-    return setting.temperature, setting.tilt, setting.gain
-
-
 class Colorize:
-    """Stage: gives every frame `work.chroma` and `work.confidence`.
+    """Stage: gives every frame whose colour is to be made `work.chroma`, as the network says it, and `work.confidence`.
 
     Batches are counted from the first frame of each shot, so a resumed run makes the same ones. With `mirror` the network looks
     twice, at the picture and at its mirror image, and the answers are averaged.
     """
 
-    def __init__(
-        self, session: Session, setting: Setting, *, batch: int = 1, steady: Steadiness | None = None, mirror: bool = False
-    ) -> None:
-        self.session, self.setting, self.batch, self.steady, self.mirror = session, setting, batch, steady, mirror
-        self.colored = 0
-        self._shot: int | None = None
+    needs, gives = parts("work", "shot", "color source"), parts("chroma")
+
+    def __init__(self, session: Session, setting: Setting, *, batch: int = 1, mirror: bool = False) -> None:
+        self.session, self.setting, self.batch, self.mirror = session, setting, batch, mirror
 
     @property
     def held(self) -> int:
         return self.batch - 1
 
     def run(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Pass frames on with chroma and confidence set."""
         waiting: list[Frame] = []
         for frame in frames:
-            if waiting and (frame.shot != waiting[0].shot or len(waiting) == self.batch):
+            if waiting and frame.shot != waiting[0].shot:
                 yield from self._color(waiting)
                 waiting = []
             waiting.append(frame)
@@ -90,14 +65,14 @@ class Colorize:
             yield from self._color(waiting)
 
     def _color(self, frames: list[Frame]) -> list[Frame]:
-        wanted = [frame for frame in frames if not frame.keep]
+        wanted = [frame for frame in frames if frame.color_source == "made"]
         if not wanted:
             return frames
-        answer = self._ask(np.stack([frame.work.luma[None] for frame in wanted]), np.stack([self._hints(frame) for frame in wanted]))
+        lumas = [frame.work.luma for frame in wanted]
+        hints = [frame.hints.merged(luma.shape) for frame, luma in zip(wanted, lumas, strict=True)]
+        answer = self._ask(np.stack(lumas)[:, None], np.stack(hints))
         for frame, chroma, confidence in zip(wanted, answer["chroma"], answer["confidence"], strict=True):
-            steadied = self.steady.accept(frame, chroma, confidence[0]) if self.steady else chroma
-            frame.work.chroma, frame.work.confidence = amplify(steadied, self.setting.gain), confidence[0]
-        self.colored += len(wanted)
+            frame.work.chroma, frame.work.confidence = chroma, confidence[0]
         return frames
 
     def _ask(self, luma: Floats, hints: Floats) -> Mapping[str, Floats]:
@@ -109,20 +84,3 @@ class Colorize:
             {name: np.ascontiguousarray(planes[..., ::-1]) for name, planes in (("luma", luma), ("hints", hints))} | dial
         )
         return {name: (planes + other[name][..., ::-1]) * np.float32(0.5) for name, planes in answer.items()}
-
-    def _hints(self, frame: Frame) -> Floats:
-        if self.steady:
-            if frame.shot != self._shot:  # its first frames may have been kept
-                self.steady.reset()
-                self._shot = frame.shot
-            frame.work.hints = self.steady.propose(frame)
-        given = frame.work.hints
-        return np.zeros((3, *frame.work.luma.shape), np.float32) if given is None else given
-
-
-def amplify(chroma: Floats, gain: float) -> Floats:
-    """Chroma (2, h, w) times `gain`, its length held below LARGEST."""
-    louder = chroma * np.float32(gain)
-    length = np.hypot(louder[0], louder[1])
-    held = np.minimum(1, LARGEST / np.maximum(length, 1e-6))
-    return np.asarray(louder * held, np.float32)

@@ -10,8 +10,8 @@ from typing import cast
 import cv2
 import numpy as np
 
-from vidcolor.frames import Frame
 from vidcolor.planes import Floats
+from vidcolor.stages.base import Frame, parts
 
 THUMBNAIL = (32, 18)
 """Width and height at which frames are compared: far above grain and scratches."""
@@ -28,7 +28,7 @@ MEMORY = 6
 
 
 class Cuts:
-    """Sets `frame.shot` and `frame.place`.
+    """Stage: sets `frame.shot`, `frame.place` and `frame.shot_start`.
 
     A cut lies before a frame when it and the `look_ahead` frames after it differ from each of the last frames of the shot by
     more than this shot, and the next one, differ within themselves. So a bad frame or a flash of at most `look_ahead` frames is
@@ -37,6 +37,8 @@ class Cuts:
     What is decided within a shot depends on frames since that shot's start, and on the look-ahead, alone: a run that begins at
     the first frame of a shot finds the same cuts.
     """
+
+    needs, gives = parts("work"), parts("shot")
 
     def __init__(self, sensitivity: float = 1.0, look_ahead: int = 2, first_shot: int = 0) -> None:
         """`sensitivity` above 1 finds more cuts; `first_shot` numbers the shot that the input begins in.
@@ -51,6 +53,7 @@ class Cuts:
         self._look_ahead = look_ahead
         self._shot = first_shot
         self._place = 0
+        self._start: int | None = None
         self._seen: deque[Floats] = deque(maxlen=max(2, look_ahead + 1))
         self._moves: deque[float] = deque(maxlen=MEMORY)
 
@@ -83,7 +86,9 @@ class Cuts:
             else:
                 self._moves.append(move)
         self._seen.append(picture)
-        frame.shot, frame.place = self._shot, self._place
+        if self._place == 0:
+            self._start = frame.pts
+        frame.shot, frame.place, frame.shot_start = self._shot, self._place, self._start
         self._place += 1
         return frame
 

@@ -11,16 +11,17 @@ import numpy as np
 
 from vidcolor.backends.base import Session
 from vidcolor.chroma import upsample
-from vidcolor.frames import Frame
-from vidcolor.planes import Floats, chroma_block, from_rgb_units, mixed, shrink_color, to_rgb_units
+from vidcolor.planes import Floats, chroma_block, from_rgb_units, mixed, to_rgb_units
+from vidcolor.stages.base import Frame, Work, parts
 
 KEPT = np.float32(0.9)
 """Share of the held statistics that a new frame leaves: slow changes of light are followed in about ten frames."""
 MEAN_SPREAD, CONTRAST_SPREAD = 0.15, 0.4
-"""Difference of mean luma, and of the logarithm of its deviation, at which held statistics count 0.6: a fade is no light change."""
+"""Sigmas of the Gaussian weight of the difference of mean luma, and of the logarithm of its deviation: a fade must not be averaged into
+held statistics."""
 
 
-class Held:
+class ShotStatistics:
     """Statistics of the normalization layers over a shot: a running mean, and how far it fits the next frame.
 
     The first frame of a shot is normalized by its own. Later ones by the mean of those before, in which old frames fade. Where a
@@ -53,47 +54,48 @@ class Held:
 
 
 class Stylize:
-    """Stage: gives every frame `work.content` and `work.styled`, in colour where the frame has some or was given some.
+    """Stage: gives every frame `work.styled`; colour that was made is put into `work.content` first.
 
     Frames go through the network one by one: each may need the statistics of the one before.
     """
 
-    held = 0
+    needs, gives, held = parts("content", "shot", "color source"), parts("content", "styled"), 0
 
     def __init__(
         self,
         session: Session,
         code: Floats,
-        size: tuple[int, int],
         *,
         stats: int,
         hold: bool = True,
         changes: Sequence[tuple[int, Floats]] = (),
     ) -> None:
-        """`code` (D,); `size` (height, width) at which the network looks at upright pictures; `stats` numbers in its statistics.
+        """`code` (D,); `stats`: how many numbers the network's statistics have.
 
         Without a code (D = 0), or statistics, the network is not given any: it draws one style, or does not normalize.
         Without `hold` every frame is normalized by its own statistics. `changes` are pairs of a pts and the code from there on, in
         order; a change is to statistics what a cut is.
         """
-        self.session, self.size = session, size
-        self.styled = 0
+        self.session = session
         self._codes = [np.ascontiguousarray(each[None], np.float32) for each in (code, *(later for _, later in changes))]
         self._times = [pts for pts, _ in changes]
-        self._held, self._hold, self._stats = Held(stats), hold, stats
+        self._held, self._hold, self._stats = ShotStatistics(stats), hold, stats
         self._stretch: tuple[int, int] | None = None
 
     def run(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """Pass frames on with content, styled and style set."""
+        """Pass frames on with styled and style set. Raises ValueError where a frame has no content, or no chroma that was to be made."""
         for frame in frames:
             place = bisect_right(self._times, frame.pts)
             if (frame.shot, place) != self._stretch:
                 self._stretch = frame.shot, place
                 self._held.reset()
-            work = frame.work
-            work.content, work.style = content_of(frame, self.size), place
-            work.styled = self._restyle(work.content, self._codes[place], frame.source.layout.matrix)
-            self.styled += 1
+            work, matrix = frame.work, frame.picture.layout.matrix
+            if work.content is None:
+                raise ValueError("the frame has no content to be restyled")
+            if frame.color_source == "made":
+                work.content = colored(work.content, work, matrix)
+            work.style = place
+            work.styled = self._restyle(work.content, self._codes[place], matrix)
             yield frame
 
     def _restyle(self, content: Floats, code: Floats, matrix: str) -> Floats:
@@ -108,18 +110,16 @@ class Stylize:
         return from_rgb_units(answer["styled"][0], matrix)
 
 
-def content_of(frame: Frame, size: tuple[int, int]) -> Floats:
-    """What the style network is shown: upright Y, Cb, Cr (3, height, width) in units of the source's matrix.
+def colored(content: Floats, work: Work, matrix: str) -> Floats:
+    """Content (3, h, w) whose colour is the chroma that was made, following the detail of luma; units of `matrix`.
 
-    Luma and colour are the source's, by area averaging; where a generator gave chroma, that follows the detail of luma instead.
+    Raises ValueError where none was made.
     """
-    source, work = frame.source, frame.work
-    content = shrink_color(source, work.box, size, work.turns)
-    if not frame.own_color and work.chroma is not None:
-        block = chroma_block(source.layout.matrix).astype(np.float32)
-        low = cast(Floats, cv2.resize(work.luma, work.chroma.shape[:0:-1], interpolation=cv2.INTER_AREA))
-        content[1:] = upsample(mixed(block, work.chroma), low, content[0])
-    return content
+    if work.chroma is None:
+        raise ValueError("the frame has no chroma to be restyled with")
+    block = chroma_block(matrix).astype(np.float32)
+    low = cast(Floats, cv2.resize(work.luma, work.chroma.shape[:0:-1], interpolation=cv2.INTER_AREA))
+    return np.concatenate([content[:1], upsample(mixed(block, work.chroma), low, content[0])])
 
 
 def _light(luma: Floats) -> Floats:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks.quality import metrics
+from benchmarks.shared import similarity
 
 SHARMA = """
 50 2.6772 -79.7751 50 0 -82.7485 2.0425 | 50 3.1571 -77.2803 50 0 -82.7485 2.8615 | 50 2.8361 -74.0200 50 0 -82.7485 3.4412
@@ -87,11 +88,11 @@ def test_colourfulness_takes_opponents_with_their_sign() -> None:
 
 def test_chroma_psnr_of_a_known_error() -> None:
     truth = np.zeros((2, 4, 4), np.float32)
-    assert metrics.psnr(metrics.chroma_error(truth + np.float32(0.1), truth)) == pytest.approx(20, abs=1e-5)
+    assert similarity.psnr(metrics.chroma_error(truth + np.float32(0.1), truth)) == pytest.approx(20, abs=1e-5)
     one_plane = truth.copy()
     one_plane[0] = 0.1  # half of the values are right: 3 dB better
-    assert metrics.psnr(metrics.chroma_error(one_plane, truth)) == pytest.approx(23.0103, abs=1e-4)
-    assert metrics.psnr(0) == float("inf")
+    assert similarity.psnr(metrics.chroma_error(one_plane, truth)) == pytest.approx(23.0103, abs=1e-4)
+    assert similarity.psnr(0) == float("inf")
 
 
 def exact_gaussian(mean: np.ndarray, spread: np.ndarray, n: int = 400) -> np.ndarray:

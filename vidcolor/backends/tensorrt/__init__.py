@@ -30,6 +30,7 @@ class TensorRTBackend:
     """Runs networks on one NVIDIA GPU. Engines are compiled once, in a child process, and kept in the engine cache."""
 
     name = "tensorrt"
+    batch = 4
 
     def __init__(self, index: int = 0, cache: Cache | None = None, connect: Callable[[int], Device] = Device) -> None:
         """`index`: number of the GPU. `connect` gives the device; it is called when the GPU is first needed."""

@@ -1,0 +1,118 @@
+"""`vidcolor.Colorizer`: pictures that are arrays to pictures that are arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidcolor.analysis.tint import judge
+from vidcolor.backends import choose
+from vidcolor.job.styling import choose_style
+from vidcolor.media.probe import Film, film_of
+from vidcolor.media.unpack import from_rgb, rgb_layout, to_rgb
+from vidcolor.networks import find
+from vidcolor.pipeline.build import Pipeline, full_color, load
+from vidcolor.pipeline.job import Job
+from vidcolor.pipeline.model import Look, Plan
+from vidcolor.pipeline.sessions import SessionPool
+from vidcolor.planes import Box, Layout, Planes
+
+Picture = NDArray[np.uint8] | NDArray[np.uint16]
+"""Grey (height, width) or R, G, B (height, width, 3), full range, 8 or 16 bit."""
+NOWHERE = Path("array")
+"""Stands for the file that there is none of."""
+
+
+class Colorizer:
+    """Colours pictures, or restyles them, without files. A context; networks are loaded for each size once and freed at its end.
+
+        with Colorizer(vividness=1.2) as colorizer:
+            rgb = colorizer(grey)                       # one picture
+            for rgb in colorizer.shot(frames): ...      # frames of one shot: colour follows motion
+
+    Pictures with colour keep it when they are restyled, and lose it when they are coloured.
+    """
+
+    def __init__(
+        self,
+        *,
+        vividness: float = 1.0,
+        style: str | None = None,
+        style_strength: float = 1.0,
+        style_size: int | Literal["fast", "best"] | None = None,
+        color_from: Literal["film", "style"] = "style",
+        steady: Literal["off", "causal"] = "causal",
+        network: str = "colorize-fast",
+        device: str = "auto",
+        threads: int = 0,
+    ) -> None:
+        """As `vidcolor.colorize` has them; `threads` are those of the networks on a CPU, 0 for every core.
+
+        Raises UsageError for an argument that cannot be, DeviceError where network or device cannot be used.
+        """
+        self._job = Job(
+            NOWHERE, NOWHERE, vividness=vividness, style=style, style_strength=style_strength, style_size=style_size,  # type: ignore[arg-type]
+            color_from=color_from, steady=steady, network=network, device=device, threads=threads,
+        )  # fmt: skip
+        self._network = find(network, "colorize")
+        self._backend, self._why = choose(device, threads)
+        self._pool = SessionPool()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the networks."""
+        self._pool.close()
+
+    def __call__(self, picture: Picture) -> Picture:
+        """One picture to R, G, B (height, width, 3) of the same depth. Raises ValueError for an array that is no picture."""
+        (made,) = self.shot([picture])
+        return made
+
+    def shot(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
+        """Pictures of one shot, of one size and kind, to R, G, B (height, width, 3) of the same depth, in their order.
+
+        Raises ValueError for an array that is no picture, or is not of the first one's shape and type.
+        """
+        coming = iter(pictures)
+        first = next(coming, None)
+        if first is None:
+            return
+        pipeline, planes = self._pipeline(planes_of(first)), self._planes(first, coming)
+        for frame in pipeline.run(planes):
+            assert frame.out is not None
+            yield to_rgb(frame.out, first.dtype.itemsize * 8)
+
+    def _planes(self, first: Picture, others: Iterator[Picture]) -> Iterator[tuple[int, Planes]]:
+        yield 0, planes_of(first)
+        for pts, picture in enumerate(others, 1):
+            if picture.shape != first.shape or picture.dtype != first.dtype:
+                raise ValueError(f"picture {pts} is {picture.dtype} {picture.shape}, and the first {first.dtype} {first.shape}")
+            yield pts, planes_of(picture)
+
+    def _pipeline(self, planes: Planes) -> Pipeline:
+        layout = planes.layout
+        film: Film = film_of(NOWHERE, layout)
+        look = Look(film, judge([planes]), Box(0, 0, layout.width, layout.height))
+        plan = Plan(self._job, look, self._network, self._backend, self._why, choose_style(self._job, film))
+        return Pipeline(plan, load(plan, self._pool), full_color(layout), one_shot=True)
+
+
+def planes_of(picture: Any) -> Planes:
+    """An array as planes. Raises ValueError for one that is no picture."""
+    array = np.asarray(picture)
+    if array.dtype not in (np.uint8, np.uint16) or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3) or not array.size:
+        raise ValueError(f"a picture is uint8 or uint16, (height, width) or (height, width, 3), and this is {array.dtype} {array.shape}")
+    depth, (height, width) = array.dtype.itemsize * 8, array.shape[:2]
+    if array.ndim == 2:
+        return Planes(cast(Picture, array), None, None, Layout(width, height, depth, "400", True, "bt709", "center"))
+    return from_rgb(cast(Picture, array), float((1 << depth) - 1), rgb_layout(width, height))
