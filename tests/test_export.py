@@ -21,7 +21,7 @@ from training.color.network import Generator, Runtime  # noqa: E402
 from training.style.network import StyleNetwork  # noqa: E402
 from vidcolor import networks  # noqa: E402
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 SHIPPED = Path(__file__).parents[1] / "engines" / "networks" / "colorize-fast.onnx"
 KIND = KINDS["colorize"]

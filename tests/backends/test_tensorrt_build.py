@@ -187,6 +187,7 @@ def test_ctrl_c_at_the_terminal_does_not_reach_the_build(network):
 # Real builds of the shipped networks, in this process to save its start
 
 
+@pytest.mark.slow
 @rtx
 @pytest.mark.skipif(not SHIPPED, reason="no network in engines/networks")
 @pytest.mark.parametrize("target", ["SM75", "SM80", "SM86", "SM89", "SM120"])
@@ -196,6 +197,7 @@ def test_shipped_networks_build_in_fp16_for_every_gpu(path, target):
     assert plan[:4] == b"vtrt" and int.from_bytes(plan[16:24], "little") == len(plan)
 
 
+@pytest.mark.slow
 @rtx
 @pytest.mark.skipif(not SHIPPED, reason="no network in engines/networks")
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)

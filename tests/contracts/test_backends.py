@@ -102,7 +102,7 @@ def test_f32_is_f32_and_keeps_the_f32_tolerance(backend, shipped):
     session.close()
 
 
-@pytest.mark.parametrize("sides", [(1, 1), (1, 4), (4, 1), (3, 2), (8, 14)], ids=str)
+@pytest.mark.parametrize("sides", [(1, 1), (1, 4), (4, 1), (3, 2), pytest.param((8, 14), marks=pytest.mark.slow)], ids=str)
 def test_every_size_that_the_card_allows_is_right_in_every_batch(backend, shipped, sides):
     shapes = shipped.shapes(3, *(shipped.card.multiple * side for side in sides))
     session = backend.load(shipped.path, shapes, "f32")

@@ -52,6 +52,7 @@ def unbroken(film: Path) -> list[tuple[int, str]]:
     return frames(out)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is not known here")
 @pytest.mark.parametrize("segments", [1, 2, 3])
 def test_killed_and_resumed_equals_unbroken(film: Path, unbroken: list[tuple[int, str]], tmp_path: Path, segments: int) -> None:
@@ -75,6 +76,7 @@ def test_killed_and_resumed_equals_unbroken(film: Path, unbroken: list[tuple[int
     assert [p.name for p in tmp_path.iterdir()] == ["out.mkv"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_closes_the_open_segment_and_says_how_to_go_on(film: Path, tmp_path: Path) -> None:
     whole, out, words = tmp_path / "whole.mkv", tmp_path / "out.mkv", ("--codec", "ffv1")  # a segment more changes nothing without loss
     first = start(film, "-o", whole, *words)
@@ -98,6 +100,7 @@ def test_ctrl_c_closes_the_open_segment_and_says_how_to_go_on(film: Path, tmp_pa
     assert frames(out) == frames(whole)
 
 
+@pytest.mark.slow
 def test_resume_with_nothing_to_resume_starts_afresh(film: Path, unbroken: list[tuple[int, str]], tmp_path: Path) -> None:
     process = start(film, "-o", tmp_path / "out.mkv", "--resume")
     process.communicate(timeout=120)

@@ -31,6 +31,7 @@ def test_lab_becomes_chroma() -> None:
     assert np.allclose(chroma[:, 0, 0], [(0.2 - y) / 1.8556, (0.8 - y) / 1.5748], atol=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_the_peers_network_answers_and_other_weights_are_refused(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch", reason="torch is not installed: pip install -e '.[train]'")

@@ -91,6 +91,7 @@ def test_a_picture_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         photos.load(tmp_path / "a.tar")
 
 
+@pytest.mark.slow
 def test_true_chroma_scores_as_the_truth_and_grey_as_grey(tmp_path: Path) -> None:
     chosen = photos.load(pack(tmp_path / "a.tar", [f"{i}.png" for i in range(8)]))
     points = [Point(1, 0), Point(0, 0), Point(0.5, 0), Point(0.5, 0, 2)]
@@ -117,6 +118,7 @@ def test_true_chroma_scores_as_the_truth_and_grey_as_grey(tmp_path: Path) -> Non
     assert judge.calls == 6 + 1  # truth and grey came from the cache
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not VAL.exists(), reason="the photos of ../shared are not here")
 def test_leaving_the_photos_grey_scores_what_the_design_quotes() -> None:
     grey = photos.Score()

@@ -128,6 +128,7 @@ def test_both_sides_of_a_pair_are_asked_for_the_same(source: Path, tmp_path: Pat
     assert words[-2:] == ["--steady", "off"]
 
 
+@pytest.mark.slow
 def test_the_real_command_is_measured_end_to_end(source: Path, tmp_path: Path) -> None:
     args = arguments(source, tmp_path, "--pairs", "1", "--device", "cpu")
     result = throughput.measure(args)
@@ -139,6 +140,7 @@ def test_the_real_command_is_measured_end_to_end(source: Path, tmp_path: Path) -
     assert not (tmp_path / "throughput.mp4").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="resident size is read from /proc")
 def test_first_packet_and_memory_of_the_real_command(source: Path, tmp_path: Path) -> None:
     args = arguments(source, tmp_path, "--device", "cpu", "--frames", "60")

@@ -104,6 +104,7 @@ def test_ratios_are_quoted_of_clips_for_style_and_of_means_for_steadiness() -> N
     assert clips.means([*rows, {"still": 1.0}])["still"] == 1
 
 
+@pytest.mark.slow
 def test_wobble_is_that_of_the_input_and_of_every_style() -> None:
     rows = clips.measure_wobble([scene(0, 480, 672)], ["plain"], "cpu")
     assert rows["input"]["clean"] == 0
@@ -112,6 +113,7 @@ def test_wobble_is_that_of_the_input_and_of_every_style() -> None:
     assert rows["plain"]["noisy"] > rows["plain"]["clean"]
 
 
+@pytest.mark.slow
 def test_the_command_writes_every_score(still: Path, tmp_path: Path, small_networks: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cv2.imwrite(str(tmp_path / "pan.png"), scene(0, 480, 672))
     out = tmp_path / "out.json"

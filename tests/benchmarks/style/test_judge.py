@@ -55,6 +55,7 @@ def units(rgb: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(rgb, -1, 0).astype(np.float32) / 255)
 
 
+@pytest.mark.slow
 def test_a_style_is_nearest_to_its_own_picture(judge: GramJudge) -> None:
     wanted = judge.style([picture(0)])
     near, far = (distance(judge.grams(units(picture(seed))), wanted) for seed in range(2))
@@ -102,6 +103,7 @@ def test_a_missing_code_is_told_with_what_is_to_be_done(tmp_path: Path) -> None:
         codes.fitted(tmp_path, Path("a.jpg"))
 
 
+@pytest.mark.slow
 def test_the_encoders_code_is_compared_with_the_fitted_one(
     judge: GramJudge, paintings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,7 @@ def train(*words: object) -> list[dict[str, float]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_both_phases_run_and_resume(photos: Path, tmp_path: Path) -> None:
     small = ["--data", photos, "--batch", 2, "--crop", 64]
     train("supervised", *small, "--out", tmp_path / "a", "--max-steps", 2)
@@ -71,6 +72,7 @@ def test_both_phases_run_and_resume(photos: Path, tmp_path: Path) -> None:
     assert moved, "the generator moves once the critic has learned alone"
 
 
+@pytest.mark.slow
 def test_the_recipe_goes_through_all_phases_and_hands_on_its_network(photos: Path, tmp_path: Path) -> None:
     words = ["--data", photos, "--out", tmp_path / "run", "--batch", 2, "--crop", 64, "--max-steps", 1]
     command = [sys.executable, "-m", "training.color.recipe", *map(str, words)]

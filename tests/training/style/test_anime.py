@@ -65,6 +65,7 @@ def test_edges_of_the_false_cartoons_are_smoothed() -> None:
     assert steepest[1] < 0.6 * steepest[0]
 
 
+@pytest.mark.slow
 def test_a_short_run_with_its_critic_can_be_gone_on_with(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "photos.tar", "w") as tar:
         put(tar, "0.png", smooth_photo(1), tmp_path)

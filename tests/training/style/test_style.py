@@ -239,6 +239,7 @@ def pack(folder: Path) -> tuple[Path, Path, Path]:
     return photos, styles, folder / "lite0.pth"
 
 
+@pytest.mark.slow
 def test_a_short_run_can_be_gone_on_with_a_code_be_fitted_and_the_encoder_learn_alone(tmp_path: Path) -> None:
     photos, styles, lite0 = pack(tmp_path)
     torch.save({}, lite0)
