@@ -134,10 +134,10 @@ def test_a_mix_that_cannot_be_is_refused_in_one_line(word: str, said: str) -> No
 
 def test_an_unknown_name_is_answered_with_the_nearest(shipped: Path) -> None:
     known = styles.catalogue()
-    assert "did you mean warm" in str(styles.unknown("Worm", known))
-    assert "vidcolor styles lists" in str(styles.unknown("impressionism", known))
-    assert "no such picture" in str(styles.unknown("warm.jpg", known))
-    assert "no such picture" in str(styles.unknown("pictures/warm", known))
+    assert "did you mean warm" in str(styles.unknown_style_error("Worm", known))
+    assert "vidcolor styles lists" in str(styles.unknown_style_error("impressionism", known))
+    assert "no such picture" in str(styles.unknown_style_error("warm.jpg", known))
+    assert "no such picture" in str(styles.unknown_style_error("pictures/warm", known))
 
 
 def test_codes_are_mixed_by_their_shares() -> None:

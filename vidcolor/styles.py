@@ -167,7 +167,7 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def unknown(name: str, known: Mapping[str, Style]) -> UsageError:
+def unknown_style_error(name: str, known: Mapping[str, Style]) -> UsageError:
     """The error for a name that is neither a style nor a picture, with the nearest names."""
     if Path(name).suffix or "/" in name or os.sep in name:
         return FieldError("style", name, "no such picture")

@@ -151,7 +151,7 @@ def colorizer(plan: Plan, session: Session, batch: int) -> Colorize:
 def stylizer(plan: Plan, session: Session) -> Stylize:
     """The stylize stage with the codes of the plan; statistics are held where motion is followed."""
     assert plan.style is not None
-    hold, numbers = plan.job.steady == "causal", plan.style.network.numbers("stats")
+    hold, numbers = plan.job.steady == "causal", plan.style.network.vector_length("stats")
     code, film = np.array(plan.style.code, np.float32), plan.film
     changes = [(ceil((film.start + time) / film.time_base), np.array(later, np.float32)) for time, later in plan.style.changes]
     return Stylize(session, code, style_size(plan), stats=numbers, hold=hold, changes=changes)
@@ -160,7 +160,7 @@ def stylizer(plan: Plan, session: Session) -> Stylize:
 def style_steadiness(plan: Plan) -> StyleSteady:
     """A network that does not normalize draws what it sees, and shimmers no more than the film: there sharpness counts for more."""
     assert plan.style is not None
-    return StyleSteady() if plan.style.network.numbers("stats") else StyleSteady(doubt=4)
+    return StyleSteady() if plan.style.network.vector_length("stats") else StyleSteady(doubt=4)
 
 
 def paint_one(plan: Plan, loaded: Sessions, planes: Planes) -> Planes:
