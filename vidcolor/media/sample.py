@@ -59,7 +59,7 @@ def _key_frames(film: Film, found: dict[int, Planes], most: int, deadline: float
             with contextlib.suppress(av.FFmpegError):  # damaged here: the others will do
                 container.seek(place // film.time_base, stream=stream)
                 frame = _next_key_frame(container, stream, seen)
-                if frame is not None and frame.pts is not None and _fits(frame, film):
+                if frame is not None and frame.pts is not None and _fits(frame, film) and not frame.is_corrupt:
                     found[frame.pts] = copied(unpack(frame, film.layout))
     return sorted(seen[pts] for pts in found if pts in seen)
 
@@ -97,7 +97,9 @@ def _fill(film: Film, found: dict[int, Planes], most: int, deadline: float, star
                     break
                 if frame.pts is not None and frame.pts in found:
                     apart, before = 1, now
-                elif (apart >= stride or (now - before) * (wanted + 1) > share) and _fits(frame, film):
+                elif not _fits(frame, film) or (frame.is_corrupt and found):  # a damaged one is better than none
+                    continue
+                elif apart >= stride or (now - before) * (wanted + 1) > share:
                     found[len(found) if frame.pts is None else frame.pts] = copied(unpack(frame, film.layout))
                     added, apart, before = added + 1, 1, now
                 else:
@@ -117,7 +119,7 @@ def _frames_from(container: InputContainer, stream: VideoStream, start: Entry | 
 
 def _fits(frame: av.VideoFrame, film: Film) -> bool:
     same_size = (frame.width, frame.height) == (film.layout.width, film.layout.height)
-    return same_size and same_samples(frame.format.name, film.pix_fmt) and not frame.is_corrupt
+    return same_size and same_samples(frame.format.name, film.pix_fmt)
 
 
 def _coarse_to_fine(count: int) -> list[int]:
