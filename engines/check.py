@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidcolor import networks
-from vidcolor.backends import every
+from vidcolor.backends import all_backends
 from vidcolor.backends.base import Backend, Precision, Session, Shapes, worst_of
 from vidcolor.backends.openvino import shared_core
 from vidcolor.errors import DeviceError
@@ -108,7 +108,7 @@ def check_everywhere(name: str, size: tuple[int, int]) -> bool:
         return False
     print(f"{network.name:<16} sha256 right, {network.path.stat().st_size / 1e6:.2f} MB, {macs / 1e9:.2f} GMAC at {size[0]}x{size[1]}")
     fine = True
-    for backend in every():
+    for backend in all_backends():
         if reason := backend.available():
             print(f"  {backend.name:<14} -      skipped: {reason}")
             continue

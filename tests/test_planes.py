@@ -193,3 +193,10 @@ def test_codes_at_another_depth() -> None:
     assert up.dtype == np.uint16 and up.tolist() == [[0, 64, 1020]]
     down = at_depth(np.array([[1, 2, 1023]], np.uint16), ten, eight)
     assert down.dtype == np.uint8 and down.tolist() == [[0, 1, 255]]
+    for held, wanted, layout in ((y, up, ten), (y, y, eight)):
+        wide = np.zeros((held.shape[0], held.shape[1] + 5), layout.dtype)
+        given = wide[:, : held.shape[1]]
+        assert at_depth(held, eight, layout, out=given) is given and np.array_equal(given, wanted)
+    rounded = np.zeros(down.shape, np.uint8)
+    at_depth(np.array([[1, 2, 1023]], np.uint16), ten, eight, out=rounded)
+    assert np.array_equal(rounded, down)

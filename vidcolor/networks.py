@@ -80,7 +80,7 @@ class Network:
         sizes = {"N": batch, "H": height, "W": width}
         return {name: tuple(size if isinstance(size, int) else sizes[size] for size in port) for name, port in self.card.inputs.items()}
 
-    def numbers(self, port: str) -> int:
+    def vector_length(self, port: str) -> int:
         """Length of the vectors (N, D) of an input; 0 where the network has no such input."""
         return int(self.card.inputs.get(port, (0,))[-1])
 

@@ -113,10 +113,11 @@ def chroma_block(matrix: str) -> NDArray[np.floating[Any]]:
 
     Grey maps to grey, so the luma column of these rows is zero.
     """
-    return (_to_ycc(matrix) @ np.linalg.inv(_to_ycc("bt709")))[1:, 1:]
+    return (rgb_to_ycc(matrix) @ np.linalg.inv(rgb_to_ycc("bt709")))[1:, 1:]
 
 
-def _to_ycc(matrix: str) -> NDArray[np.floating[Any]]:
+def rgb_to_ycc(matrix: str) -> NDArray[np.floating[Any]]:
+    """The 3x3 matrix from R, G, B in [0, 1] to Y in [0, 1] and Cb, Cr in [-0.5, 0.5]."""
     red, blue = LUMA_WEIGHTS[matrix]
     luma = np.array([red, 1 - red - blue, blue])
     rows = [luma, (np.array([0, 0, 1]) - luma) / (2 - 2 * blue), (np.array([1, 0, 0]) - luma) / (2 - 2 * red)]
@@ -125,19 +126,19 @@ def _to_ycc(matrix: str) -> NDArray[np.floating[Any]]:
 
 def rgb_offsets(matrix: str) -> NDArray[np.floating[Any]]:
     """(3, 2): what one unit of Cb and of Cr adds to R, G and B at a given luma."""
-    return np.linalg.inv(_to_ycc(matrix))[:, 1:]
+    return np.linalg.inv(rgb_to_ycc(matrix))[:, 1:]
 
 
 def to_rgb_units(planes: Floats, matrix: str) -> Floats:
     """RGB (3, h, w) in [0, 1], clipped, of Y, Cb, Cr (3, h, w) in network units of `matrix`."""
-    back = np.linalg.inv(_to_ycc(matrix)).astype(np.float32)
+    back = np.linalg.inv(rgb_to_ycc(matrix)).astype(np.float32)
     rgb = mixed(back, planes)
     return np.clip(rgb, 0, 1, out=rgb)
 
 
 def from_rgb_units(rgb: Floats, matrix: str) -> Floats:
     """Y, Cb, Cr (3, h, w) in network units of `matrix`, of RGB (3, h, w) in [0, 1]."""
-    return mixed(_to_ycc(matrix).astype(np.float32), rgb)
+    return mixed(rgb_to_ycc(matrix).astype(np.float32), rgb)
 
 
 def mixed(matrix: Floats, planes: Floats) -> Floats:
@@ -168,15 +169,23 @@ def luma_units(y: Codes, layout: Layout) -> Floats:
     return units if layout.transfer == "sdr" else tone_curve(units, layout.transfer)
 
 
-def at_depth(y: Codes, source: Layout, target: Layout) -> Codes:
-    """Luma codes at the depth of the target: the array itself where that is its own, else shifted up exactly, or rounded."""
+def at_depth(codes: Codes, source: Layout, target: Layout, out: Codes | None = None) -> Codes:
+    """Codes of any plane at the depth of the target: shifted up exactly, or rounded; written into `out` where that is given.
+
+    Without `out` the array itself where its depth is the target's.
+    """
     shift = target.depth - source.depth
-    if shift == 0:
-        return y
+    if shift == 0 and out is None:
+        return codes
     if shift > 0:
-        return np.left_shift(y, shift, dtype=np.uint16)
-    rounded = (y.astype(np.uint32) + (1 << (-shift - 1))) >> -shift
-    return cast(Codes, np.minimum(rounded, (1 << target.depth) - 1).astype(target.dtype))
+        return np.left_shift(codes, shift, out=out, dtype=np.uint16)
+    if shift < 0:
+        rounded = (codes.astype(np.uint32) + (1 << (-shift - 1))) >> -shift
+        codes = cast(Codes, np.minimum(rounded, (1 << target.depth) - 1))
+    if out is None:
+        return cast(Codes, codes.astype(target.dtype))
+    np.copyto(out, codes, casting="unsafe")
+    return out
 
 
 def tone_curve(luma: Floats, transfer: Transfer) -> Floats:

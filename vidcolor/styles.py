@@ -18,7 +18,8 @@ from typing import Any
 from platformdirs import user_data_dir
 
 from vidcolor import networks
-from vidcolor.errors import DeviceError, OutputError, UsageError
+from vidcolor.errors import DeviceError, FieldError, OutputError, UsageError
+from vidcolor.wording import field
 
 FOLDER_VARIABLE = "VIDCOLOR_STYLES"
 """Environment variable that names another folder for a person's own styles."""
@@ -78,7 +79,7 @@ def read_style(path: Path) -> Style:
 def _style(raw: Any, stem: str) -> Style:
     if not isinstance(raw, dict):
         raise TypeError("it is not an object")
-    if unknown := raw.keys() - {field.name for field in fields(Style)}:
+    if unknown := raw.keys() - {each.name for each in fields(Style)}:
         raise ValueError(f"unknown field {min(unknown)!r}")
     texts = {name: raw[name] for name in ("name", "title", "painter", "date", "source", "licence", "network")}
     texts["encoder"] = raw.get("encoder", "")
@@ -100,12 +101,12 @@ def check_name(name: str, overwrite: bool = False) -> Path:
     where it exists already.
     """
     if not NAME.fullmatch(name):
-        raise UsageError(f"--name {name!r}: use small letters, digits and single hyphens, as in my-style")
+        raise FieldError("name", name, "use small letters, digits and single hyphens, as in my-style")
     path = own_folder() / f"{name}.json"
     if not path.exists() and name in catalogue():
-        raise UsageError(f"--name {name}: is a style that comes with vidcolor; choose another name")
+        raise FieldError("name", name, "is a style that comes with vidcolor; choose another name")
     if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists; use --overwrite to replace it or choose another --name")
+        raise OutputError(f"{path}: exists; use {field('overwrite', True)} to replace it or choose another {field('name')}")
     return path
 
 
@@ -123,7 +124,7 @@ def save(style: Style, overwrite: bool = False) -> Path:
 
 
 def parse_mix(word: str) -> list[tuple[str, float]]:
-    """The parts of a `--style` word and their shares, which sum to 1: "sketch", "a.jpg", "great-wave:0.7,sketch:0.3".
+    """The parts of a word that names a style, and their shares, which sum to 1: "sketch", "a.jpg", "great-wave:0.7,sketch:0.3".
 
     Parts without weights have equal shares. A word that is the path of a file is one part. Raises UsageError for weights that are
     negative, do not sum to 1 within 0.01, or are given for some parts only, and for empty parts.
@@ -135,19 +136,19 @@ def parse_mix(word: str) -> list[tuple[str, float]]:
     if not weights:
         return [(name, 1 / len(parts)) for name, _ in parts]
     if len(weights) < len(parts):
-        raise UsageError(f"--style {word}: give a weight to every style of the mix, or to none")
+        raise FieldError("style", word, "give a weight to every style of the mix, or to none")
     if any(not weight >= 0 for weight in weights):
-        raise UsageError(f"--style {word}: weights must not be negative")
+        raise FieldError("style", word, "weights must not be negative")
     total = sum(weights)
     if not abs(total - 1) <= TOLERANCE:
-        hint = "; for less of a style use --style-strength" if len(parts) == 1 else ""
-        raise UsageError(f"--style {word}: the weights sum to {total:g}, and must sum to 1{hint}")
+        hint = f"; for less of a style use {field('style_strength')}" if len(parts) == 1 else ""
+        raise FieldError("style", word, f"the weights sum to {total:g}, and must sum to 1{hint}")
     return [(name, weight / total) for (name, _), weight in zip(parts, weights, strict=True)]
 
 
 def _part(text: str, word: str) -> tuple[str, float | None]:
     if not text:
-        raise UsageError(f"--style {word!r}: a style's name is empty")
+        raise FieldError("style", word, "a style's name is empty")
     name, colon, weight = (piece.strip() for piece in text.rpartition(":"))
     if not colon or _is_file(text):
         return text, None
@@ -155,7 +156,7 @@ def _part(text: str, word: str) -> tuple[str, float | None]:
         return name, float(weight)
     except ValueError:
         if NAME.fullmatch(name):
-            raise UsageError(f"--style {word}: {weight!r} is not a weight; write numbers, as in {name}:0.5") from None
+            raise FieldError("style", word, f"{weight!r} is not a weight; write numbers, as in {name}:0.5") from None
         return text, None
 
 
@@ -166,15 +167,15 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def unknown(name: str, known: Mapping[str, Style]) -> UsageError:
+def unknown_style_error(name: str, known: Mapping[str, Style]) -> UsageError:
     """The error for a name that is neither a style nor a picture, with the nearest names."""
     if Path(name).suffix or "/" in name or os.sep in name:
-        return UsageError(f"--style {name}: no such picture")
+        return FieldError("style", name, "no such picture")
     near = difflib.get_close_matches(name.lower(), known, 3, 0.5)
     offer = f"did you mean {' or '.join(near)}?" if near else "vidcolor styles lists them all"
     if not known:
         offer = "this version of vidcolor comes without styles, their networks are still in training"
-    return UsageError(f"--style {name}: no such style; {offer}")
+    return FieldError("style", name, f"no such style; {offer}")
 
 
 def mix(codes: Sequence[tuple[Sequence[float], float]]) -> tuple[float, ...]:

@@ -175,7 +175,7 @@ def test_other_words_are_refused_with_the_known_ones(device):
 
 
 def test_every_backend_has_a_name_of_its_own():
-    names = [backend.name for backend in backends.every()]
+    names = [backend.name for backend in backends.all_backends()]
     assert names == ["tensorrt", "openvino:GPU", "openvino"]
 
 

@@ -23,6 +23,7 @@ from vidcolor.backends.tensorrt import TensorRTBackend, api, half
 from vidcolor.backends.tensorrt import build as build_module
 from vidcolor.backends.tensorrt.build import Request, build_in_child
 from vidcolor.errors import DeviceError
+from vidcolor.wording import spoken
 
 SHIPPED = sorted((Path(__file__).parents[2] / "engines" / "networks").glob("*.onnx"))
 HAS_DRIVER = "no NVIDIA driver" not in (TensorRTBackend().available() or "")
@@ -76,7 +77,13 @@ def test_a_refusal_comes_back_as_one_line(network, tmp_path, changes, kind, word
         changes = changes | {"network": str(tmp_path / "garbage.onnx")}
     with pytest.raises(DeviceError, match=words) as caught:
         build_in_child(_request(network, **changes))
-    assert type(caught.value) is kind and "\n" not in str(caught.value) and str(caught.value).count("--device cpu") == 1
+    assert type(caught.value) is kind and "\n" not in str(caught.value) and str(caught.value).count("device='cpu'") == 1
+
+
+@pytest.mark.parametrize("flavour", ["no_such_tensorrt", "json"])
+def test_the_child_speaks_as_the_person_on_this_side_does(network, flavour):
+    with spoken(lambda name, value: f"<{name} {value}>"), pytest.raises(DeviceError, match=r"use <device cpu>$"):
+        build_in_child(_request(network, flavour=flavour))
 
 
 @rtx

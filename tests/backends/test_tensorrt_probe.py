@@ -80,7 +80,7 @@ def test_a_driver_that_does_not_work_is_told_in_one_sentence(failing, words):
 def test_without_a_driver_the_verdict_says_so_and_nothing_else_is_touched(monkeypatch):
     monkeypatch.setattr(probe, "LIBRARY", "libnone.so.1")
     monkeypatch.setattr(api, "flavour", lambda _name: pytest.fail("TensorRT was touched without a driver"))
-    sentence = "no NVIDIA driver: TensorRT cannot run here; install the driver, or use --device cpu"
+    sentence = "no NVIDIA driver: TensorRT cannot run here; install the driver, or use device='cpu'"
     assert TensorRTBackend().available() == sentence
     assert self_test(Path("any.onnx")) == {"passed": None, "verdict": sentence}
     with pytest.raises(DeviceError, match="no NVIDIA driver"):

@@ -374,7 +374,7 @@ def test_the_self_test_passes_where_gpu_and_cpu_agree(world, quick):
 def test_the_self_test_fails_where_they_differ(world, quick, error):
     golden(world.network)
     report = self_test(world.network, gpu=world.backend, cpu=Reference(error))
-    assert report["passed"] is False and "use --device cpu" in report["verdict"]
+    assert report["passed"] is False and "use device='cpu'" in report["verdict"]
     json.dumps(report, allow_nan=False)
 
 

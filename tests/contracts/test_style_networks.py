@@ -35,7 +35,7 @@ def network(request, small) -> networks.Network:
 
 @pytest.fixture
 def normalizing(network) -> networks.Network:
-    if not network.numbers("stats"):
+    if not network.vector_length("stats"):
         pytest.skip(f"{network.name} does not normalize")
     return network
 
@@ -54,7 +54,7 @@ def picture(batch: int = 1, height: int = 64, width: int = 96, seed: int = 0) ->
 
 def inputs(network: networks.Network, pictures: np.ndarray, weight: float = 0, seed: int = 1) -> dict[str, np.ndarray]:
     """All inputs: a code near those of styles, and no statistics."""
-    code, stats = (network.numbers(name) for name in ("code", "stats"))
+    code, stats = (network.vector_length(name) for name in ("code", "stats"))
     if not code:
         return {"picture": pictures}
     known = [style.code for style in styles.catalogue().values() if style.network == network.name and len(style.code) == code]
@@ -82,7 +82,7 @@ def test_every_size_and_an_odd_batch_work(network, run, sides):
     height, width = (network.card.multiple * side for side in sides)
     got = run(inputs(network, picture(3, height, width)))
     assert got["styled"].shape == (3, 3, height, width)
-    assert "measured" not in got or got["measured"].shape == (3, network.numbers("stats"))
+    assert "measured" not in got or got["measured"].shape == (3, network.vector_length("stats"))
 
 
 @pytest.mark.parametrize("what", ["black", "white", "noise", "checkerboard"])
@@ -139,7 +139,7 @@ def test_an_encoder_tells_pictures_apart_and_fits_its_style_network(name, small)
     network = of(name, small)
     assert network.card.inputs["picture"][1:] == (3, "H", "W")
     drawing = of(name.replace("style-encoder", "stylize"), small)
-    assert network.card.outputs["code"][1] == drawing.numbers("code")
+    assert network.card.outputs["code"][1] == drawing.vector_length("code")
     run = reference(network)
     codes = [run({"picture": picture(1, 256, 320, seed)[:, order]})["code"] for seed, order in ((0, [0, 1, 2]), (1, [2, 1, 0]))]
     assert all(np.isfinite(code).all() for code in codes)
@@ -149,4 +149,4 @@ def test_an_encoder_tells_pictures_apart_and_fits_its_style_network(name, small)
 def test_every_named_style_fits_its_network(tmp_path, monkeypatch):
     monkeypatch.setenv(styles.FOLDER_VARIABLE, str(tmp_path))
     for style in styles.catalogue().values():
-        assert len(style.code) == networks.find(style.network, "stylize").numbers("code"), style.name
+        assert len(style.code) == networks.find(style.network, "stylize").vector_length("code"), style.name

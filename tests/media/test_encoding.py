@@ -14,6 +14,7 @@ from vidcolor.media.encoding import Encoding, Request, container_of, plan_encodi
 from vidcolor.media.formats import describe, name_of
 from vidcolor.media.probe import Film, Hdr, Stream
 from vidcolor.planes import Layout
+from vidcolor.wording import spoken
 
 
 def film_of(chroma: str = "400", depth: int = 8, size: tuple[int, int] = (64, 48), **more: object) -> Film:
@@ -73,7 +74,7 @@ def test_luma_shifted_up_is_said(codec: str, depth: int, given: int):
     [("h264", 12, "hevc"), ("av1", 12, "hevc"), ("vp9", 10, "hevc"), ("hevc", 16, "ffv1"), ("prores", 12, "hevc")],
 )
 def test_bits_that_would_go_are_refused_with_the_codec_that_holds_them(codec: str, depth: int, instead: str):
-    with pytest.raises(UsageError, match=f"--codec {instead}"):
+    with pytest.raises(UsageError, match=f"codec='{instead}'"):
         plan(film_of("400", depth), "out.mov" if codec == "prores" else "out.mkv", codec=codec)
 
 
@@ -109,8 +110,8 @@ def test_rgb_stays_rgb_in_ffv1_and_becomes_yuv_elsewhere():
         ("out.xyz", {}, "no container"),
         ("out", {}, "no container"),
         ("out.mpg", {}, "MPEG program streams"),
-        ("out.mkv", {"codec": "divx"}, "--codec divx: unknown"),
-        ("out.mkv", {"preset": "swift"}, "--preset swift"),
+        ("out.mkv", {"codec": "divx"}, "codec='divx': unknown"),
+        ("out.mkv", {"preset": "swift"}, "preset='swift'"),
         ("out.mkv", {"codec": "ffv1", "preset": "fast"}, "has none"),
         ("out.mkv", {"crf": 52.0}, "takes 0 to 51"),
         ("out.mkv", {"crf": -1.0}, "takes 0 to 51"),
@@ -124,7 +125,7 @@ def test_rgb_stays_rgb_in_ffv1_and_becomes_yuv_elsewhere():
         ("out.mp4", {"codec": "prores"}, "does not hold prores"),
         ("out.mkv", {"codec": "dnxhr"}, "does not hold dnxhr; use .mov"),
         ("out.ts", {"codec": "ffv1"}, "does not hold ffv1"),
-        ("out.mkv", {"pix_fmt": "yuv420p12le"}, "--pix-fmt yuv420p12le"),
+        ("out.mkv", {"pix_fmt": "yuv420p12le"}, "pix_fmt='yuv420p12le'"),
         ("out.mkv", {"codec": "ffv1", "pix_fmt": "gbrp10le"}, "lose its luma plane"),
         ("out.mov", {"codec": "dnxhr"}, "64x48"),
         ("out.mkv", {"codec": "h264_nvenc"}, "h264_nvenc does not open"),
@@ -134,6 +135,29 @@ def test_what_does_not_go_together_is_refused(out: str, asked: dict[str, object]
     with pytest.raises(UsageError, match=told) as error:
         plan(film_of(), out, **asked)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("out", "asked", "field", "told"),
+    [
+        ("out.xyz", {}, "out", "out.xyz: no container"),
+        ("out.mp4", {"codec": "prores"}, "out", "out.mp4: the container mp4"),
+        ("out.mkv", {"codec": "divx"}, "codec", "<codec divx>: unknown"),
+        ("out.mkv", {"crf": 52.0}, "crf", "<crf 52.0>: h264 takes"),
+        ("out.mov", {"codec": "prores", "crf": 20.0}, "crf", "<crf>: prores has"),
+        ("out.mkv", {"preset": "swift"}, "preset", "<preset swift>: unknown"),
+        ("out.mkv", {"pix_fmt": "yuv420p12le"}, "pix_fmt", "<pix_fmt yuv420p12le>: libx264 takes"),
+        ("out.mkv", {"codec": "av1", "lossless": True}, "lossless", "<lossless>: av1 has"),
+        ("out.mkv", {"crf": 20.0, "lossless": True}, "", "<crf> and <lossless> exclude"),
+    ],
+)
+def test_a_refusal_names_the_field_in_the_words_of_who_asked(out: str, asked: dict[str, object], field: str, told: str):
+    def words(name: str, value: object) -> str:
+        return f"<{name}>" if value is None or value is True else f"<{name} {value}>"
+
+    with spoken(words), pytest.raises(UsageError) as error:
+        plan(film_of(), out, **asked)
+    assert error.value.field == field and str(error.value).startswith(told)
 
 
 def test_pixel_format_for_an_odd_size_that_the_encoder_cannot_take_is_refused():
@@ -159,7 +183,7 @@ def test_webm_is_vp9_without_being_asked():
 def test_fields_are_coded_as_fields_or_it_is_said():
     film = film_of(layout=Layout(64, 48, fields="tff"))
     assert "+ildct" in plan(film).options["flags"]
-    assert any("--deinterlace" in note for note in plan(film, codec="hevc").notes)
+    assert any("deinterlace=True" in note for note in plan(film, codec="hevc").notes)
 
 
 def test_hdr_that_cannot_be_carried_is_said():

@@ -74,6 +74,14 @@ def test_a_key_frame_is_decoded_once_and_frames_behind_each_come_along(tmp_path,
     assert min(each) >= 4
 
 
+def test_a_damaged_frame_is_better_than_none(tmp_path):
+    path = make(tmp_path / "a.avi", codec="mpeg4", size=(64, 48), frames=60)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 2 // 3])  # which loses the index: one frame comes, and not whole
+    assert [frame.is_corrupt for frame in plain(path)] == [True]
+    assert len(sample(probe(path))) == 1
+
+
 def test_a_film_of_which_nothing_decodes_is_refused(tmp_path, monkeypatch):
     film = probe(make(tmp_path / "a.mkv", frames=10))
     monkeypatch.setattr(sampling, "_fits", lambda frame, film: False)

@@ -106,7 +106,7 @@ def test_streams_that_do_not_fit_are_named_before_work_starts(source, out, made,
     with pytest.raises(UsageError) as error:
         plan_streams(film, Path(out), encoding, drop_unsupported=False)
     assert told in str(error.value)
-    assert "--drop-unsupported" in str(error.value)
+    assert "drop_unsupported=True" in str(error.value)
     assert "\n" not in str(error.value)
     plan = plan_streams(film, Path(out), encoding, drop_unsupported=True)
     assert len(plan.dropped) == 1

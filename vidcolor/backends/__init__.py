@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from vidcolor.backends.base import Backend
-from vidcolor.errors import DeviceError, UsageError
+from vidcolor.errors import DeviceError, FieldError
 
 
-def every(threads: int = 0) -> list[Backend]:
+def all_backends(threads: int = 0) -> list[Backend]:
     """All backends, the fastest first, whether they can be used here or not; `threads` as for `choose`."""
     from vidcolor.backends.openvino import OpenVINOBackend
     from vidcolor.backends.tensorrt import TensorRTBackend
@@ -15,7 +15,7 @@ def every(threads: int = 0) -> list[Backend]:
 
 
 def choose(device: str, threads: int = 0) -> tuple[Backend, str]:
-    """The backend for a word of `--device`, and why it is this one in one sentence.
+    """The backend for a word that names a device, and why it is this one in one sentence.
 
     `auto` takes the first of TensorRT and the CPU that works; `cpu`, `tensorrt`, `tensorrt:N` and `openvino:GPU` (or `GPU.N`) take
     that one or fail. `threads` are those of inference on the CPU, 0 for one each core. Raises UsageError for another word,
@@ -31,17 +31,17 @@ def choose(device: str, threads: int = 0) -> tuple[Backend, str]:
         reason = gpu.available()
         if reason is None:
             return gpu, "TensorRT, because an NVIDIA GPU is ready"
-        return _demand(cpu), f"OpenVINO on the CPU, because {reason.split(';')[0]}"  # without the advice to use the CPU
+        return require(cpu), f"OpenVINO on the CPU, because {reason.split(';')[0]}"  # without the advice to use the CPU
     if device == "cpu":
-        return _demand(cpu), "OpenVINO on the CPU, as asked for"
+        return require(cpu), "OpenVINO on the CPU, as asked for"
     if kind == "tensorrt" and (which.isdecimal() or device == "tensorrt"):
-        return _demand(TensorRTBackend(int(which or 0))), f"TensorRT on GPU {which or 0}, as asked for"
+        return require(TensorRTBackend(int(which or 0))), f"TensorRT on GPU {which or 0}, as asked for"
     if kind == "openvino" and which.split(".")[0] == "GPU":
-        return _demand(OpenVINOBackend(which)), f"OpenVINO on {which}, as asked for"
-    raise UsageError(f"no device is called {device!r}: choose auto, cpu, tensorrt, tensorrt:N or openvino:GPU")
+        return require(OpenVINOBackend(which)), f"OpenVINO on {which}, as asked for"
+    raise FieldError("device", device, "no such device; choose auto, cpu, tensorrt, tensorrt:N or openvino:GPU")
 
 
-def _demand(backend: Backend) -> Backend:
+def require(backend: Backend) -> Backend:
     if reason := backend.available():
         raise DeviceError(reason)
     return backend

@@ -9,6 +9,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from vidcolor.wording import field
+
 Arrays = Mapping[str, NDArray[np.float32]]
 Precision = Literal["auto", "f32", "bf16", "f16"]
 Shapes = Mapping[str, tuple[int, ...]]
@@ -60,3 +62,8 @@ def worst_of(off: Mapping[str, float], allowed: Mapping[str, float]) -> tuple[fl
     """Difference and tolerance of the output that is farthest beyond its tolerance, or nearest to it."""
     name = max(off, key=lambda output: off[output] / allowed[output])
     return off[name], allowed[name]
+
+
+def use_cpu() -> str:
+    """The advice that messages about a device end with."""
+    return f"use {field('device', 'cpu')}"

@@ -18,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_dir
 
+from vidcolor.backends.base import use_cpu
 from vidcolor.errors import DeviceError
 
 log = logging.getLogger("vidcolor")
@@ -80,7 +81,7 @@ class Cache:
             try:
                 blob = build()
             except BuildError as error:
-                self._remember(key, str(error))
+                self._remember(key, str(error).removesuffix(f"; {use_cpu()}"))  # in words that may not be those of the next run
                 raise
             self._publish(key, blob, info)
             return blob
@@ -167,7 +168,7 @@ class Cache:
     def _recall(self, key: str) -> None:
         note = self.path(key).with_suffix(".failed")
         if note.exists():
-            raise BuildError(f"{note.read_text(encoding='utf-8').strip()} (remembered; delete {note} to try again)")
+            raise BuildError(f"{note.read_text(encoding='utf-8').strip()} (remembered; delete {note} to try again, or {use_cpu()})")
 
     def _publish(self, key: str, blob: bytes, info: Mapping[str, object]) -> None:
         header = {"key": key, "size": len(blob), "sha256": hashlib.sha256(blob).hexdigest(), "info": dict(info)}

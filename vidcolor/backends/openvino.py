@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidcolor.backends.base import Arrays, Precision, Shapes
+from vidcolor.backends.base import Arrays, Precision, Shapes, use_cpu
 from vidcolor.errors import DeviceError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class OpenVINOBackend:
         if any(name == self.device or name.startswith(f"{self.device}.") for name in found):
             return None
         advice = "; Intel graphics need their OpenCL driver (package intel-opencl-icd)" if self.device.startswith("GPU") else ""
-        return f"OpenVINO finds no {self.device} here, only {', '.join(found)}{advice}: use --device cpu"
+        return f"OpenVINO finds no {self.device} here, only {', '.join(found)}{advice}: {use_cpu()}"
 
     def load(self, network: Path, shapes: Shapes, precision: Precision = "auto") -> OpenVINOSession:
         """See `backends.base.Backend.load`. "auto" is bf16 where the CPU computes in it, f16 on a GPU, else f32.
@@ -86,7 +86,7 @@ def shared_core() -> openvino.Core:
     cores a freed stack stays in use, and the next Ctrl-C crashes. Raises DeviceError where OpenVINO cannot be imported.
     """
     try:
-        import openvino  # takes a third of a second, which `vidcolor --help` need not wait for
+        import openvino  # takes a third of a second, which help texts need not wait for
     except ImportError as error:
         raise DeviceError(f"OpenVINO cannot be imported ({error}): pip install openvino") from error
     return openvino.Core()

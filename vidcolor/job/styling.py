@@ -14,7 +14,7 @@ from vidcolor.networks import Network, available, find
 from vidcolor.pipeline.job import Job
 from vidcolor.pipeline.model import StyleChoice
 from vidcolor.planes import Box, shrink_color, to_rgb_units, work_size
-from vidcolor.styles import Style, catalogue, check_name, mix, parse_mix, save, unknown
+from vidcolor.styles import Style, catalogue, check_name, mix, parse_mix, save, unknown_style_error
 from vidcolor.wording import field
 
 ENCODER = "style-encoder"
@@ -56,7 +56,7 @@ def changes(job: Job, network: Network) -> tuple[tuple[Fraction, tuple[float, ..
 
 def check_code(word: str, code: tuple[float, ...], network: Network) -> None:
     """Raise DeviceError for a code that the network does not take."""
-    wanted = network.numbers("code")
+    wanted = network.vector_length("code")
     if len(code) != wanted:
         raise DeviceError(f"{field('style', word)}: its code has {len(code)} numbers, and network {network.name} takes {wanted}")
 
@@ -103,7 +103,7 @@ def picture_style(name: str, known: dict[str, Style], device: str) -> Style:
     """The style of a picture file, as the encoder sees it."""
     path = Path(name)
     if not path.is_file():
-        raise unknown(name, known)
+        raise unknown_style_error(name, known)
     return encode(path, path.stem, device)
 
 

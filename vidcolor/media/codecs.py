@@ -133,7 +133,7 @@ UNSUITABLE = {
 """Suffixes of films that can be read but are not written, and why."""
 
 DEFAULT_CODEC = {"webm": "vp9"}
-"""What is used without --codec, where H.264 does not fit."""
+"""What is used where no codec is asked for and H.264 does not fit."""
 
 MOVIES = ("mp4", "mov", "3gp")
 """Muxers of the QuickTime family."""

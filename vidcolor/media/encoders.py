@@ -13,7 +13,7 @@ HARDWARE = ("nvenc", "qsv", "amf", "videotoolbox")
 """Ends of the names of encoders that need a device, and so must be opened to be known."""
 
 
-def encoders() -> dict[str, str]:
+def available() -> dict[str, str]:
     """By the name a person uses: "works", or why it does not."""
     return {name: _state(name, coder.name) for name, coder in CODERS.items()}
 

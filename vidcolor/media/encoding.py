@@ -14,12 +14,13 @@ import av
 import cv2
 from av.video.codeccontext import VideoCodecContext
 
-from vidcolor.errors import UsageError
+from vidcolor.errors import FieldError, UsageError
 from vidcolor.media import hdr
 from vidcolor.media.codecs import ALIASES, CODERS, CONTAINERS, DEFAULT_CODEC, HELD, UNSUITABLE, Coder
 from vidcolor.media.formats import PixelFormat, describe
 from vidcolor.media.probe import Film, open_input
 from vidcolor.planes import SUBSAMPLING, Chroma, Layout
+from vidcolor.wording import field
 
 os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes its settings to stderr by itself: errors only
 
@@ -98,10 +99,11 @@ def container_of(out: Path) -> str:
     """FFmpeg's muxer for a file name. Raises UsageError for a suffix that is not known."""
     suffix = out.suffix.lower()
     if suffix in UNSUITABLE:
-        raise UsageError(f"{out.name}: {UNSUITABLE[suffix]}")
+        raise UsageError(f"{out.name}: {UNSUITABLE[suffix]}", "out")
     container = CONTAINERS.get(suffix)
     if container is None:
-        raise UsageError(f"{out.name}: no container is known by the suffix {out.suffix!r}; use one of {' '.join(sorted(CONTAINERS))}")
+        known = " ".join(sorted(CONTAINERS))
+        raise UsageError(f"{out.name}: no container is known by the suffix {out.suffix!r}; use one of {known}", "out")
     return container
 
 
@@ -160,11 +162,11 @@ def open_encoder(film: Film, encoding: Encoding) -> VideoCodecContext:
 def _coder(word: str) -> tuple[str, Coder]:
     name = ALIASES.get(word.lower(), word.lower())
     if name not in CODERS:
-        raise UsageError(f"--codec {word}: unknown; use one of {' '.join(CODERS)}")
+        raise FieldError("codec", word, f"unknown; use one of {' '.join(CODERS)}")
     try:
         av.Codec(CODERS[name].name, "w")
     except av.codec.codec.UnknownCodecError:
-        raise UsageError(f"--codec {word}: this build of FFmpeg has no encoder {CODERS[name].name}") from None
+        raise FieldError("codec", word, f"this build of FFmpeg has no encoder {CODERS[name].name}") from None
     return name, CODERS[name]
 
 
@@ -192,11 +194,10 @@ def _pixel_format(film: Film, name: str, coder: Coder, request: Request, notes: 
         return min((p for p in offered if p.rgb and p.depth >= depth), key=lambda p: p.depth)
     deep = [p for p in offered if not p.rgb and p.depth >= depth]
     if not deep:
-        holder = "hevc" if depth <= 12 else "ffv1"
-        raise UsageError(
-            f"{film.path.name} has {depth} bits; {coder.name} holds {max(p.depth for p in offered)}: use --codec {holder}, or accept the "
-            f"loss with --pix-fmt {max((p for p in offered if not p.rgb), key=lambda p: p.depth).name}"
-        )
+        most = max((p for p in offered if not p.rgb), key=lambda p: p.depth)
+        holder, lossy = field("codec", "hevc" if depth <= 12 else "ffv1"), field("pix_fmt", most.name)
+        text = f"{film.path.name} has {depth} bits; {coder.name} holds {most.depth}: use {holder}, or accept the loss with {lossy}"
+        raise UsageError(text, "codec")
     wanted = ("444",) if chroma == "400" and name == "ffv1" else LARGER[chroma]
     fitting = [p for p in deep if p.chroma in wanted and _takes_size(coder, p, film.layout)]
     if fitting:
@@ -215,15 +216,14 @@ def _pixel_format(film: Film, name: str, coder: Coder, request: Request, notes: 
 def _asked_format(film: Film, coder: Coder, offered: list[PixelFormat], asked: str, notes: list[str]) -> PixelFormat:
     chosen = next((p for p in offered if p.name == asked), None)
     if chosen is None:
-        raise UsageError(f"--pix-fmt {asked}: {coder.name} takes {' '.join(p.name for p in offered)}")
+        raise FieldError("pix_fmt", asked, f"{coder.name} takes {' '.join(p.name for p in offered)}")
     if not _takes_size(coder, chosen, film.layout):
-        raise UsageError(
-            f"--pix-fmt {asked}: {coder.name} does not take {film.layout.width}x{film.layout.height} as {_dotted(chosen.chroma)}"
-        )
+        size = f"{film.layout.width}x{film.layout.height}"
+        raise FieldError("pix_fmt", asked, f"{coder.name} does not take {size} as {_dotted(chosen.chroma)}")
     if chosen.rgb and not film.layout.rgb:
-        raise UsageError(f"--pix-fmt {asked}: {film.path.name} is YUV and would lose its luma plane; use a YUV format")
+        raise FieldError("pix_fmt", asked, f"{film.path.name} is YUV and would lose its luma plane; use a YUV format")
     if chosen.depth < source_depth(film):
-        notes.append(f"luma is rounded from {source_depth(film)} to {chosen.depth} bits, as asked by --pix-fmt {asked}")
+        notes.append(f"luma is rounded from {source_depth(film)} to {chosen.depth} bits, as asked by {field('pix_fmt', asked)}")
     return chosen
 
 
@@ -264,13 +264,15 @@ def _quality(name: str, coder: Coder, request: Request, pixels: PixelFormat) -> 
     options = {"flags": "+cgop", **coder.options}
     if request.preset is not None and request.preset not in coder.presets:
         known = f"use one of {' '.join(coder.presets)}" if coder.presets else f"{name} has none"
-        raise UsageError(f"--preset {request.preset}: unknown to {name}; {known}")
+        raise FieldError("preset", request.preset, f"unknown to {name}; {known}")
     preset = request.preset or coder.default_preset or _profile(name, pixels)
     options |= coder.presets.get(preset or "", {})
     if request.lossless and coder.lossless is None:
-        raise UsageError(f"--lossless: {name} has no lossless mode; use h264, hevc, vp9 or ffv1")
-    if request.crf is not None and (coder.crf is None or request.lossless):
-        raise UsageError(f"--crf: {name} has no such scale" if coder.crf is None else "--crf and --lossless exclude each other")
+        raise FieldError("lossless", True, f"{name} has no lossless mode; use h264, hevc, vp9 or ffv1")
+    if request.crf is not None and coder.crf is None:
+        raise FieldError("crf", None, f"{name} has no such scale")
+    if request.crf is not None and request.lossless:
+        raise UsageError(f"{field('crf')} and {field('lossless')} exclude each other")
     if request.lossless and coder.lossless:
         for option, value in coder.lossless.items():
             join(options, option, value)
@@ -278,7 +280,7 @@ def _quality(name: str, coder: Coder, request: Request, pixels: PixelFormat) -> 
         low, high, default = coder.crf
         crf = default if request.crf is None else request.crf
         if not low <= crf <= high:
-            raise UsageError(f"--crf {crf:g}: {name} takes {low:g} to {high:g}")
+            raise FieldError("crf", crf, f"{name} takes {low:g} to {high:g}")
         options[coder.crf_option] = f"{crf:g}"
     return options
 
@@ -298,9 +300,8 @@ def _interlacing(film: Film, name: str, coder: Coder, options: dict[str, str], n
     if coder.interlaced:
         options["flags"] += "+ildct+ilme"
     else:
-        notes.append(
-            f"{name} does not code fields: frames are coded whole and the film may no longer be shown as interlaced; see --deinterlace"
-        )
+        see = field("deinterlace", True)
+        notes.append(f"{name} does not code fields: frames are coded whole and the film may no longer be shown as interlaced; see {see}")
 
 
 def _refuse_variable_rate(film: Film, out: Path) -> None:
@@ -309,14 +310,14 @@ def _refuse_variable_rate(film: Film, out: Path) -> None:
         times = sorted(packet.pts for packet in container.demux(stream) if packet.pts is not None)
     steps = {(later - earlier) * film.time_base for earlier, later in itertools.pairwise(times)}
     if steps and max(steps) - min(steps) > max(2 * film.time_base, Fraction(1, 900)):
-        raise UsageError(f"{out.name}: {film.path.name} has a variable frame rate, which AVI cannot hold; use .mkv or .mp4")
+        raise UsageError(f"{out.name}: {film.path.name} has a variable frame rate, which AVI cannot hold; use .mkv or .mp4", "out")
 
 
 def _try_out(film: Film, encoding: Encoding, name: str, out: Path) -> None:
     """Open encoder and container for real, in memory: nothing else tells what they take."""
     container, holder = encoding.container, HOLDER.get(name, ".mkv")
     if container in HELD and name.split("_")[0] not in HELD[container]:
-        raise UsageError(f"{out.name}: the container {container} does not hold {name}; use {holder}")
+        raise UsageError(f"{out.name}: the container {container} does not hold {name}; use {holder}", "out")
     size = f"{film.layout.width}x{film.layout.height}"
     with av.open(io.BytesIO(), "w", format=container) as trial:
         try:
@@ -324,13 +325,13 @@ def _try_out(film: Film, encoding: Encoding, name: str, out: Path) -> None:
             configure(context, film, encoding)
             context.open()
         except av.FFmpegError as error:
-            raise UsageError(f"--codec {name}: {encoding.codec} does not open for {size} {encoding.pix_fmt} ({reason(error)})") from None
+            raise FieldError("codec", name, f"{encoding.codec} does not open for {size} {encoding.pix_fmt} ({reason(error)})") from None
         except ValueError:
-            raise UsageError(f"{out.name}: the container {container} does not hold {name}; use {holder}") from None
+            raise UsageError(f"{out.name}: the container {container} does not hold {name}; use {holder}", "out") from None
         try:
             trial.start_encoding()
         except av.FFmpegError as error:
-            raise UsageError(f"{out.name}: the container {container} does not hold {name} ({reason(error)}); use {holder}") from None
+            raise UsageError(f"{out.name}: the container {container} does not hold {name} ({reason(error)}); use {holder}", "out") from None
 
 
 def reason(error: Exception) -> str:

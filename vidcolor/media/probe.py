@@ -53,7 +53,7 @@ class Film:
     """The first video track of a file and what surrounds it.
 
     Times are exact: `time_base` and `start` in seconds as Fractions, `duration` None where the file does not say. `start` is the
-    earliest time of the video and audio streams, the zero of --start and --end; `duration` is that of the video track
+    earliest time of the video and audio streams, the zero of a job's start and end; `duration` is that of the video track
     where the file says so, and `declared` that of the whole file; both count from their own start.
     `primaries`, `transfer` and `matrix` are FFmpeg's numbers (2 = unspecified), as they go back onto the output.
     """

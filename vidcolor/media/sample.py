@@ -39,8 +39,6 @@ def sample(film: Film, most: int = 16, seconds: float = 1.5) -> list[Planes]:
         _fill(film, found, most, deadline, keys)
     if len(found) < most // 2:  # there are none, or times that mislead
         _fill(film, found, most, deadline, [None])
-    if not found:  # damaged frames are better than none
-        _fill(film, found, most, deadline, [None], damaged=True)
     if not found:
         raise InputError(f"{film.path}: no frame can be decoded")
     return [found[pts] for pts in sorted(found)]
@@ -61,7 +59,7 @@ def _key_frames(film: Film, found: dict[int, Planes], most: int, deadline: float
             with contextlib.suppress(av.FFmpegError):  # damaged here: the others will do
                 container.seek(place // film.time_base, stream=stream)
                 frame = _next_key_frame(container, stream, seen)
-                if frame is not None and frame.pts is not None and _fits(frame, film):
+                if frame is not None and frame.pts is not None and _fits(frame, film) and not frame.is_corrupt:
                     found[frame.pts] = copied(unpack(frame, film.layout))
     return sorted(seen[pts] for pts in found if pts in seen)
 
@@ -79,8 +77,8 @@ def _next_key_frame(container: InputContainer, stream: VideoStream, seen: dict[i
     return None
 
 
-def _fill(film: Film, found: dict[int, Planes], most: int, deadline: float, starts: Sequence[Entry | None], damaged: bool = False) -> None:
-    """Add frames behind each start (None: the beginning) until `found` has `most`; `damaged` ones only where that is said.
+def _fill(film: Film, found: dict[int, Planes], most: int, deadline: float, starts: Sequence[Entry | None]) -> None:
+    """Add frames behind each start (None: the beginning) until `found` has `most`.
 
     As far apart as `most` of them over the whole film would be, and nearer where the time does not reach so far.
     """
@@ -99,7 +97,9 @@ def _fill(film: Film, found: dict[int, Planes], most: int, deadline: float, star
                     break
                 if frame.pts is not None and frame.pts in found:
                     apart, before = 1, now
-                elif (apart >= stride or (now - before) * (wanted + 1) > share) and _fits(frame, film, damaged):
+                elif not _fits(frame, film) or (frame.is_corrupt and found):  # a damaged one is better than none
+                    continue
+                elif apart >= stride or (now - before) * (wanted + 1) > share:
                     found[len(found) if frame.pts is None else frame.pts] = copied(unpack(frame, film.layout))
                     added, apart, before = added + 1, 1, now
                 else:
@@ -117,9 +117,9 @@ def _frames_from(container: InputContainer, stream: VideoStream, start: Entry | 
                 yield from (frame for frame in packet.decode() if start is None or frame.pts is None or frame.pts >= start.pts)
 
 
-def _fits(frame: av.VideoFrame, film: Film, damaged: bool = False) -> bool:
+def _fits(frame: av.VideoFrame, film: Film) -> bool:
     same_size = (frame.width, frame.height) == (film.layout.width, film.layout.height)
-    return same_size and same_samples(frame.format.name, film.pix_fmt) and (damaged or not frame.is_corrupt)
+    return same_size and same_samples(frame.format.name, film.pix_fmt)
 
 
 def _coarse_to_fine(count: int) -> list[int]:

@@ -32,6 +32,7 @@ from vidcolor.media.codecs import (
 from vidcolor.media.encoding import Encoding, reason
 from vidcolor.media.mux import COVER_FILES, Mux, free_tags, muxer_options, own_tags
 from vidcolor.media.probe import Film, Stream, open_input, side_data
+from vidcolor.wording import field
 
 IN_PICTURES = {
     Type.A53_CC: "closed captions inside the pictures",
@@ -75,7 +76,8 @@ def plan_streams(film: Film, out: Path, encoding: Encoding, drop_unsupported: bo
     if dropped and not drop_unsupported:
         told = "; ".join(f"stream {stream.index}: {why}" for stream, why in dropped)
         help_ = "use" if encoding.container == "matroska" else "use .mkv, or"
-        raise UsageError(f"{out.name} cannot hold all of {film.path.name}: {told}; {help_} --drop-unsupported to go on without")
+        drop = field("drop_unsupported", True)
+        raise UsageError(f"{out.name} cannot hold all of {film.path.name}: {told}; {help_} {drop} to go on without", "out")
     return StreamPlan(tuple(copied), tuple(dropped), tuple(notes))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidcolor.media.formats import PixelFormat, describe
-from vidcolor.planes import LUMA_WEIGHTS, Codes, Floats, Layout, Planes
+from vidcolor.planes import Codes, Floats, Layout, Planes, rgb_to_ycc
 
 Words = NDArray[np.unsignedinteger[Any]]
 
@@ -103,12 +103,6 @@ def _rgb(frame: av.VideoFrame, form: PixelFormat) -> tuple[Floats | Codes, float
     return cast(Codes, np.stack([parts[name] for name in "rgb"], axis=-1)), float((1 << bits) - 1)
 
 
-def _rgb_matrix(matrix: str) -> NDArray[np.float64]:
-    red, blue = LUMA_WEIGHTS[matrix]
-    luma = np.array([red, 1 - red - blue, blue])
-    return np.stack([luma, (np.array([0, 0, 1]) - luma) / (2 - 2 * blue), (np.array([1, 0, 0]) - luma) / (2 - 2 * red)])
-
-
 def rgb_layout(width: int, height: int) -> Layout:
     """The layout of planes made from RGB: 16 bit, full range, 4:4:4, BT.709."""
     return Layout(width, height, 16, "444", True, "bt709", "center", rgb=True)
@@ -123,7 +117,7 @@ def from_rgb(rgb: Floats | Codes, peak: float, layout: Layout) -> Planes:
     neutral, span = layout.chroma_codes
     scale = np.array([white - black, span, span])[:, None] / peak
     offset = np.array([black, neutral, neutral])[:, None]
-    coded = cv2.transform(rgb.astype(np.float32), np.hstack([_rgb_matrix(layout.matrix) * scale, offset]).astype(np.float32))
+    coded = cv2.transform(rgb.astype(np.float32), np.hstack([rgb_to_ycc(layout.matrix) * scale, offset]).astype(np.float32))
     codes = np.clip(np.rint(coded), 0, (1 << layout.depth) - 1).astype(layout.dtype)
     y, cb, cr = (np.ascontiguousarray(codes[..., index]) for index in range(3))
     return Planes(y, cb, cr, layout)
@@ -143,7 +137,7 @@ def to_rgb(planes: Planes, depth: int = 8) -> Codes:
         return cast(Codes, np.repeat(grey.astype(np.uint8 if depth == 8 else np.uint16)[..., None], 3, axis=2))
     if layout.chroma != "444":
         raise ValueError(f"RGB is made from 4:4:4 planes, not {layout.chroma}")
-    back = np.linalg.inv(_rgb_matrix(layout.matrix)) * peak / np.array([white - black, span, span])
+    back = np.linalg.inv(rgb_to_ycc(layout.matrix)) * peak / np.array([white - black, span, span])
     offset = -back @ np.array([black, neutral, neutral])
     coded = cv2.merge([plane.astype(np.float32) for plane in (planes.y, planes.cb, planes.cr)])
     rgb = cv2.transform(coded, np.hstack([back, offset[:, None]]).astype(np.float32))

@@ -19,7 +19,7 @@ from vidcolor.media.encoding import Encoding, matrix_number, open_encoder, reaso
 from vidcolor.media.formats import describe
 from vidcolor.media.probe import Film
 from vidcolor.media.unpack import to_rgb
-from vidcolor.planes import Codes, Layout, Planes
+from vidcolor.planes import Codes, Layout, Planes, at_depth
 
 MAGIC = b"vidcolor segment 1\n"
 LENGTH = struct.Struct("<I")  # of the extradata that follows
@@ -187,7 +187,9 @@ def make_picture(planes: Planes, encoding: Encoding) -> av.VideoFrame:
         if source is None:
             target[:] = layout.chroma_codes[0] << form.shift
         else:
-            _copy(source, planes.layout, target, layout, form.shift)
+            at_depth(source, planes.layout, layout, out=target)
+            if form.shift:  # the format keeps its samples at the upper end of the words
+                np.left_shift(target, form.shift, out=target)
     return picture
 
 
@@ -203,22 +205,6 @@ def plane_view(picture: av.VideoFrame, number: int, layout: Layout) -> Codes:
     if form.packing == "packed":
         lines = lines.reshape(len(lines), -1, len(form.order))
     return lines[:height, :width]  # type: ignore[no-any-return]
-
-
-def _copy(source: Codes, held: Layout, target: Codes, layout: Layout, place: int) -> None:
-    """Write codes at the depth of `layout`; `place` is how far the format keeps them shifted up in its words."""
-    shift = layout.depth - held.depth
-    if place:
-        _copy(source, held, target, layout, 0)
-        np.left_shift(target, place, out=target)
-    elif shift == 0:
-        np.copyto(target, source)
-    elif shift > 0:
-        np.left_shift(source, shift, out=target, dtype=np.uint16, casting="unsafe")
-    else:
-        top = np.uint32((1 << layout.depth) - 1)
-        rounded = (source.astype(np.uint32) + (1 << (-shift - 1))) >> -shift
-        np.copyto(target, np.minimum(rounded, top), casting="unsafe")
 
 
 def _tag(picture: av.VideoFrame, film: Film, encoding: Encoding) -> None:

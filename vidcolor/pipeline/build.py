@@ -171,13 +171,13 @@ class Pipeline:
         plan, film = self._plan, self._plan.film
         assert plan.style is not None
         changes = [(ceil((film.start + time) / film.time_base), np.array(code, np.float32)) for time, code in plan.style.changes]
-        stats, hold = plan.style.network.numbers("stats"), plan.job.steady != "off"
+        stats, hold = plan.style.network.vector_length("stats"), plan.job.steady != "off"
         return Stylize(session, np.array(plan.style.code, np.float32), stats=stats, hold=hold, changes=changes)
 
     def _steady_style(self) -> SteadyStyle:
         """A network that does not normalize draws what it sees, and shimmers no more than the film: there sharpness counts for more."""
         assert self._plan.style is not None
-        return SteadyStyle() if self._plan.style.network.numbers("stats") else SteadyStyle(doubt=4)
+        return SteadyStyle() if self._plan.style.network.vector_length("stats") else SteadyStyle(doubt=4)
 
     def _render(self) -> Stage:
         job = self._plan.job

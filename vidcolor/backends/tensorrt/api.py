@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vidcolor.backends.base import Shapes
+from vidcolor.backends.base import Shapes, use_cpu
 from vidcolor.backends.cache import BuildError
 from vidcolor.backends.tensorrt.probe import Gpu
 from vidcolor.errors import DeviceError
@@ -49,13 +49,13 @@ def flavour_for(gpu: Gpu) -> Flavour:
     Raises DeviceError where the GPU is too old or no fitting flavour is installed.
     """
     if gpu.capability < OLDEST:
-        raise DeviceError(f"{gpu.name} ({gpu.sm}) is too old for TensorRT, which begins at SM75: use --device cpu")
+        raise DeviceError(f"{gpu.name} ({gpu.sm}) is too old for TensorRT, which begins at SM75: {use_cpu()}")
     if gpu.sm in RTX_TARGETS and importlib.util.find_spec("tensorrt_rtx"):
         return flavour("tensorrt_rtx")
     if importlib.util.find_spec("tensorrt"):
         return flavour("tensorrt")
     extra = "rtx" if gpu.sm in RTX_TARGETS else "tensorrt"
-    raise DeviceError(f"TensorRT for {gpu.name} ({gpu.sm}) is not installed: pip install 'vidcolor[{extra}]', or use --device cpu")
+    raise DeviceError(f"TensorRT for {gpu.name} ({gpu.sm}) is not installed: pip install 'vidcolor[{extra}]', or {use_cpu()}")
 
 
 @functools.cache
@@ -65,7 +65,7 @@ def flavour(name: str) -> Flavour:
         module = importlib.import_module(name)
         return Flavour(name, module, str(module.__version__))
     except (ImportError, OSError, AttributeError) as error:
-        raise DeviceError(f"the package {name} does not load ({_line(str(error))}): reinstall it, or use --device cpu") from error
+        raise DeviceError(f"the package {name} does not load ({_line(str(error))}): reinstall it, or {use_cpu()}") from error
 
 
 class Messages:
@@ -176,7 +176,7 @@ def open_engine(name: str, plan: bytes, gpu: int = 0) -> Any:
     try:
         engine = _runtime(name, gpu).deserialize_cuda_engine(plan)
     except TypeError as error:  # enterprise TensorRT's way to say that CUDA does not start
-        raise DeviceError(f"{flavour(name)} does not start: {messages.error}; use --device cpu") from error
+        raise DeviceError(f"{flavour(name)} does not start: {messages.error}; {use_cpu()}") from error
     if engine is None:
         raise DeviceError(f"{flavour(name)} does not load its own engine: {messages.error}")
     return engine

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vidcolor import wording
+from vidcolor.backends.base import use_cpu
 from vidcolor.backends.cache import BuildError
 from vidcolor.errors import DeviceError
 
@@ -21,7 +23,10 @@ TIMEOUT = 1800.0  # seconds; enterprise TensorRT tries kernels on the GPU for mi
 
 @dataclass(frozen=True)
 class Request:
-    """What to compile: see `api.build`. `target` None builds for the GPU number `gpu` of this machine."""
+    """What to compile: see `api.build`. `target` None builds for the GPU number `gpu` of this machine.
+
+    `cpu` is how the person on this side asks for the CPU: the child's messages end with it.
+    """
 
     network: str
     flavour: str
@@ -31,6 +36,7 @@ class Request:
     target: str | None = None
     gpu: int = 0
     workspace: int | None = None
+    cpu: str = field(default_factory=lambda: wording.field("device", "cpu"))
 
 
 def build_in_child(request: Request, timeout: float = TIMEOUT) -> tuple[bytes, list[str]]:
@@ -49,14 +55,14 @@ def build_in_child(request: Request, timeout: float = TIMEOUT) -> tuple[bytes, l
         line, _, plan = said.partition(b"\n")
         answer = _answer(line, len(plan))
         if late:
-            raise DeviceError(f"compiling {name} for TensorRT took more than {timeout:g} s: use --device cpu")
+            raise DeviceError(f"compiling {name} for TensorRT took more than {timeout:g} s: {use_cpu()}")
         if answer is None:
             errors.seek(0)
             last = (errors.read().decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
-            raise DeviceError(f"the TensorRT compiler died on {name} (exit status {child.wait()}): {last}; use --device cpu")
+            raise DeviceError(f"the TensorRT compiler died on {name} (exit status {child.wait()}): {last}; {use_cpu()}")
     if answer["error"]:
         kind = BuildError if answer["refused"] else DeviceError
-        advice = "" if "--device cpu" in answer["error"] else "; use --device cpu"
+        advice = "" if use_cpu() in answer["error"] else f"; {use_cpu()}"
         raise kind(f"{answer['flavour']} cannot compile {name}: {answer['error']}{advice}")
     return plan, answer["memory"]
 

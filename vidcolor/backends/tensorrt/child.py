@@ -15,6 +15,7 @@ from vidcolor.backends.cache import BuildError
 from vidcolor.backends.tensorrt import api
 from vidcolor.backends.tensorrt.build import Request
 from vidcolor.errors import DeviceError
+from vidcolor.wording import spoken
 
 
 def main() -> None:
@@ -25,7 +26,9 @@ def main() -> None:
     request = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_die_with_parent, daemon=True).start()
     try:
-        _send(out, *_compile(Request(**request)))
+        asked = Request(**request)
+        with spoken(lambda name, value: asked.cpu):  # the one field that is spoken of here
+            _send(out, *_compile(asked))
     except BaseException:
         traceback.print_exc()
         sys.stderr.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any, Protocol
 
+from vidcolor.backends.base import use_cpu
 from vidcolor.errors import DeviceError
 
 
@@ -80,9 +81,9 @@ class CudaRuntime:
     def _call(self, function: str, *arguments: Any) -> Any:
         status, *answer = getattr(self._rt, function)(*arguments)
         if status == self._rt.cudaError_t.cudaErrorMemoryAllocation:
-            raise DeviceError("the GPU's memory is full: close other programs that use it, lower the batch, or use --device cpu")
+            raise DeviceError(f"the GPU's memory is full: close other programs that use it, lower the batch, or {use_cpu()}")
         if status != self._rt.cudaError_t.cudaSuccess:
-            raise DeviceError(f"the GPU failed: {function} answered {status.name}; use --device cpu")
+            raise DeviceError(f"the GPU failed: {function} answered {status.name}; {use_cpu()}")
         return answer[0] if answer else None
 
 
@@ -91,4 +92,4 @@ def import_runtime() -> Any:
     try:
         return importlib.import_module("cuda.bindings.runtime")
     except ImportError as error:
-        raise DeviceError("TensorRT needs the package cuda-bindings: pip install 'vidcolor[rtx]', or use --device cpu") from error
+        raise DeviceError(f"TensorRT needs the package cuda-bindings: pip install 'vidcolor[rtx]', or {use_cpu()}") from error

@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from vidcolor.backends.base import Shapes
+from vidcolor.backends.base import Shapes, use_cpu
 from vidcolor.backends.tensorrt import api, probe
 from vidcolor.backends.tensorrt.build import Request, build_in_child
 from vidcolor.backends.tensorrt.cuda import Cuda, CudaRuntime, import_runtime
@@ -27,10 +27,10 @@ class Device:
         if self.gpu.driver < needed:
             raise DeviceError(
                 f"the NVIDIA driver is for CUDA {self.gpu.driver // 1000}.{self.gpu.driver % 1000 // 10}, and the installed packages "
-                f"need CUDA {needed // 1000}: update the driver, or use --device cpu"
+                f"need CUDA {needed // 1000}: update the driver, or {use_cpu()}"
             )
         if not importlib.util.find_spec("onnx"):
-            raise DeviceError("TensorRT needs the package onnx to make fp16 networks: pip install onnx, or use --device cpu")
+            raise DeviceError(f"TensorRT needs the package onnx to make fp16 networks: pip install onnx, or {use_cpu()}")
 
     def request(self, network: Path, shapes: Shapes, precision: str, f32_operators: list[str]) -> Request:
         """What to compile for this GPU. Half of its memory at most is scratch: a desktop lives on the same card."""

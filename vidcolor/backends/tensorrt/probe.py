@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from vidcolor.backends.base import use_cpu
 from vidcolor.errors import DeviceError
 
 LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
@@ -42,9 +43,9 @@ def gpus(library: Any = None) -> list[Gpu]:
     cuda = library or _load()
     status = cuda.cuInit(0)
     if status == NO_DEVICE:
-        raise DeviceError("the NVIDIA driver sees no GPU: TensorRT cannot run here; use --device cpu")
+        raise DeviceError(f"the NVIDIA driver sees no GPU: TensorRT cannot run here; {use_cpu()}")
     if status:
-        raise DeviceError(f"the NVIDIA driver does not start (cuInit answered {status}): reinstall it or restart, or use --device cpu")
+        raise DeviceError(f"the NVIDIA driver does not start (cuInit answered {status}): reinstall it or restart, or {use_cpu()}")
     version, count = ctypes.c_int(), ctypes.c_int()
     _ask(cuda.cuDriverGetVersion, ctypes.byref(version))
     _ask(cuda.cuDeviceGetCount, ctypes.byref(count))
@@ -63,7 +64,7 @@ def _load() -> Any:
     try:
         return ctypes.CDLL(LIBRARY)
     except OSError as error:
-        raise DeviceError("no NVIDIA driver: TensorRT cannot run here; install the driver, or use --device cpu") from error
+        raise DeviceError(f"no NVIDIA driver: TensorRT cannot run here; install the driver, or {use_cpu()}") from error
 
 
 def _gpu(cuda: Any, index: int, driver: int) -> Gpu:
@@ -80,4 +81,4 @@ def _gpu(cuda: Any, index: int, driver: int) -> Gpu:
 def _ask(function: Any, *arguments: Any) -> None:
     status = function(*arguments)
     if status:
-        raise DeviceError(f"the NVIDIA driver failed ({function.__name__} answered {status}): restart the machine, or use --device cpu")
+        raise DeviceError(f"the NVIDIA driver failed ({function.__name__} answered {status}): restart the machine, or {use_cpu()}")

@@ -1,4 +1,4 @@
-"""What `vidcolor doctor --gpu` does: the whole NVIDIA path once, against the CPU, with everything a bug report needs."""
+"""The self-test of a GPU: the whole NVIDIA path once, against the CPU, with everything a bug report needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidcolor.backends.base import Backend, Session, worst_of
+from vidcolor.backends.base import Backend, Session, use_cpu, worst_of
 from vidcolor.errors import DeviceError
 
 FRAMES, HEIGHT, WIDTH = 4, 256, 448
@@ -50,7 +50,7 @@ def self_test(network: Path, index: int = 0, gpu: Backend | None = None, cpu: Ba
     except (DeviceError, OSError, KeyError, ValueError) as error:
         return findings | {"passed": False, "verdict": f"the self-test failed: {type(error).__name__}: {error}"}
     passed = findings["difference"] <= findings["tolerance"]
-    return findings | {"passed": passed, "verdict": "works" if passed else "the GPU's answer differs from the CPU's: use --device cpu"}
+    return findings | {"passed": passed, "verdict": "works" if passed else f"the GPU's answer differs from the CPU's: {use_cpu()}"}
 
 
 def _hardware(backend: Any) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _compare(session: Session, frames: Values, reference: Values, tolerance: Map
     one = session.run({name: array[:1] if array.ndim == 4 else array for name, array in frames.items()})
     alone = {name: float(np.abs(one[name] - expected[:1]).max()) for name, expected in reference.items()}
     if not np.isfinite([*differences.values(), *alone.values()]).all():
-        raise DeviceError("the GPU's answer holds NaN or infinity: use --device cpu")
+        raise DeviceError(f"the GPU's answer holds NaN or infinity: {use_cpu()}")
     worst = {name: max(differences[name], alone[name]) for name in reference}
     difference, allowed = worst_of(worst, tolerance)
     differences |= {f"{output}, batch of 1": off for output, off in alone.items()}

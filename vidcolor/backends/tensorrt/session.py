@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidcolor.backends.base import Arrays, Shapes
+from vidcolor.backends.base import Arrays, Shapes, use_cpu
 from vidcolor.backends.tensorrt.cuda import Cuda
 from vidcolor.errors import DeviceError
 
@@ -80,7 +80,7 @@ class TensorRTSession:
     def _new_context(self, profile: int) -> Any:
         context = self._engine.create_execution_context(*self._options)
         if context is None:
-            raise DeviceError("the GPU's memory is full: close other programs that use it, lower the batch, or use --device cpu")
+            raise DeviceError(f"the GPU's memory is full: close other programs that use it, lower the batch, or {use_cpu()}")
         self._contexts[profile] = context
         if self._engine.num_optimization_profiles > 1 and not context.set_optimization_profile_async(profile, self._stream):
             raise DeviceError(f"TensorRT refused optimization profile {profile}")
@@ -127,7 +127,7 @@ class TensorRTSession:
             self._host(name, shapes[name])[...] = array
             cuda.h2d(self._device[name], self._pinned[name], array.nbytes, stream)
         if not context.execute_async_v3(stream):
-            raise DeviceError("TensorRT failed to run the network: use --device cpu")
+            raise DeviceError(f"TensorRT failed to run the network: {use_cpu()}")
         sizes = {name: tuple(context.get_tensor_shape(name)) for name in self._outputs}
         for name, shape in sizes.items():
             cuda.d2h(self._pinned[name], self._device[name], FLOAT_BYTES * math.prod(shape), stream)
