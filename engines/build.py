@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 from engines.check import parse_size
-from vidcolor import networks
 from vidcolor.backends.tensorrt.api import RTX_TARGETS
 from vidcolor.backends.tensorrt.build import Request, build_in_child
 from vidcolor.errors import DeviceError
+from vidcolor.networks import cards as networks
 
 
 def build(network: networks.Network, target: str, shapes: dict[str, tuple[int, ...]], precision: str) -> tuple[bytes, str]:

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidcolor import networks
 from vidcolor.backends import all_backends
 from vidcolor.backends.base import Backend, Precision, Session, Shapes, worst_of
 from vidcolor.backends.openvino import shared_core
 from vidcolor.errors import DeviceError
+from vidcolor.networks import cards as networks
 
 Values = dict[str, NDArray[np.float32]]
 PRECISIONS: tuple[Precision, ...] = ("f32", "bf16", "f16")

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from vidcolor import networks
+from vidcolor.networks import cards as networks
 
 FLOAT = TensorProto.FLOAT
 CODE, STATS = 6, 6

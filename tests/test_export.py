@@ -19,7 +19,7 @@ from engines.check import differences  # noqa: E402
 from engines.kinds import KINDS  # noqa: E402
 from training.color.network import Generator, Runtime  # noqa: E402
 from training.style.network import StyleNetwork  # noqa: E402
-from vidcolor import networks  # noqa: E402
+from vidcolor.networks import cards as networks  # noqa: E402
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from vidcolor.analysis.tint import judge
 from vidcolor.backends import choose
 from vidcolor.job.styling import choose_style
-from vidcolor.media.probe import Film, film_of
-from vidcolor.media.unpack import from_rgb, rgb_layout, to_rgb
-from vidcolor.networks import find
+from vidcolor.media.input.probe import Film, film_of
+from vidcolor.media.samples.unpack import from_rgb, rgb_layout, to_rgb
+from vidcolor.networks.cards import find
+from vidcolor.picture.planes import Box, Layout, Planes
 from vidcolor.pipeline.build import Pipeline, full_color, load
 from vidcolor.pipeline.job import Job
 from vidcolor.pipeline.model import Look, Plan
 from vidcolor.pipeline.sessions import SessionPool
-from vidcolor.planes import Box, Layout, Planes
 
 Picture = NDArray[np.uint8] | NDArray[np.uint16]
 """Grey (height, width) or R, G, B (height, width, 3), full range, 8 or 16 bit."""

@@ -17,10 +17,10 @@ from benchmarks.quality.generators import Point, Source, paint
 from benchmarks.shared import steadiness
 from benchmarks.shared.sheets import save
 from vidcolor.analysis.borders import find_box
-from vidcolor.media.probe import probe
-from vidcolor.media.reader import Reader, sample
+from vidcolor.media.input.probe import probe
+from vidcolor.media.input.reader import Reader, sample
+from vidcolor.picture.planes import Box, Layout, Planes, chroma_units, shrink, work_size
 from vidcolor.pipeline.build import coloring
-from vidcolor.planes import Box, Layout, Planes, chroma_units, shrink, work_size
 from vidcolor.stages.base import Frame, Work
 from vidcolor.stages.colorize import Setting
 from vidcolor.stages.cuts import Cuts

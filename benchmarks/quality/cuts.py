@@ -19,7 +19,7 @@ from scenedetect.detectors import AdaptiveDetector, ContentDetector
 
 from benchmarks.shared import machine
 from benchmarks.shared.places import CLIPS
-from vidcolor.planes import Box, Layout, Planes, work_size
+from vidcolor.picture.planes import Box, Layout, Planes, work_size
 from vidcolor.stages.base import Frame, Work
 from vidcolor.stages.cuts import Cuts
 

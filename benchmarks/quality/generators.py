@@ -9,9 +9,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vidcolor import backends, networks
+from vidcolor import backends
 from vidcolor.backends.base import Arrays, Precision, Session
-from vidcolor.chroma import fit_rgb, upsample
+from vidcolor.networks import cards as networks
+from vidcolor.picture.chroma import fit_rgb, upsample
 
 Floats = NDArray[np.float32]
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.quality.generators import Floats
 from vidcolor.backends.base import Arrays, Session
-from vidcolor.planes import from_rgb_units
+from vidcolor.picture.matrices import from_rgb_units
 
 
 class OneColor:

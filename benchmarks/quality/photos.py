@@ -20,7 +20,7 @@ from benchmarks.quality.features import shrink as prepare_picture
 from benchmarks.quality.generators import Point, Source, ask, paint
 from benchmarks.shared import similarity
 from benchmarks.shared.sheets import save
-from vidcolor.planes import Box, Layout, Planes, shrink, work_size
+from vidcolor.picture.planes import Box, Layout, Planes, shrink, work_size
 from vidcolor.stages.amplify import amplify
 
 Floats = NDArray[np.float32]

@@ -26,11 +26,11 @@ import numpy as np
 from benchmarks.shared import places, results
 from benchmarks.shared.similarity import psnr, ssim
 from benchmarks.speed import command, footage
-from vidcolor.media.encoding import Request, open_encoder, plan_encoding
-from vidcolor.media.probe import Film, probe
-from vidcolor.media.reader import Reader
-from vidcolor.media.writer import make_picture
-from vidcolor.planes import Planes
+from vidcolor.media.input.probe import Film, probe
+from vidcolor.media.input.reader import Reader
+from vidcolor.media.output.choose_encoding import Request, open_encoder, plan_encoding
+from vidcolor.media.samples.pack import pack
+from vidcolor.picture.planes import Planes
 
 PRESETS, CRF, REPEATS = ("medium", "fast", "faster", "veryfast", "superfast"), 18.0, 3  # the program's preset and crf come first
 CLIPS = ("bw_his_girl_friday_1940", "bw_silent_chase_wall", "bw_new_york_drive_1940s", "col_football_juggle", "col_dog_and_woman")
@@ -68,7 +68,7 @@ def enlarge(given: Material, width: int, height: int) -> Material:
 def encode(given: Material, preset: str, crf: float) -> tuple[list[Any], float]:
     """Header and packets by the program's options, and seconds of processor time over all threads, of the encoder alone."""
     encoding = plan_encoding(given.film, Path("out.mkv"), Request("h264", crf, preset))
-    pictures = [make_picture(Planes(y, cb, cr, given.film.layout), encoding) for _, (y, cb, cr) in given.frames]
+    pictures = [pack(Planes(y, cb, cr, given.film.layout), encoding.layout, encoding.pix_fmt) for _, (y, cb, cr) in given.frames]
     for (pts, _), picture in zip(given.frames, pictures, strict=True):
         picture.pts, picture.time_base = pts, given.film.time_base
     encoder, begun = open_encoder(given.film, encoding), time.process_time()

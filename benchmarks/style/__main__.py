@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.shared import results
 from benchmarks.shared.places import CLIPS, DATA
 from benchmarks.style import clips, sheet
-from vidcolor import networks
-from vidcolor.styles import catalogue
+from vidcolor.networks import cards as networks
+from vidcolor.networks.styles import catalogue
 
 if TYPE_CHECKING:
     from benchmarks.style.judge import GramJudge

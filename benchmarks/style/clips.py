@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from benchmarks.shared import similarity, steadiness
 from benchmarks.style import lite, metrics
 from benchmarks.style.restyle import Clip, Mode
-from vidcolor.planes import Floats, Planes, from_rgb_units
+from vidcolor.picture.matrices import from_rgb_units
+from vidcolor.picture.planes import Floats, Planes
 
 if TYPE_CHECKING:
     from benchmarks.style.judge import GramJudge, Grams

@@ -12,12 +12,13 @@ from vidcolor.job.journal import Range
 from vidcolor.job.plan import plan
 from vidcolor.job.segments import open_reader
 from vidcolor.job.styling import choose_style
-from vidcolor.media.pictures import SUFFIXES
+from vidcolor.media.stills.pictures import SUFFIXES
+from vidcolor.picture.matrices import to_rgb_units
+from vidcolor.picture.planes import Floats, Planes, shrink_color
 from vidcolor.pipeline.build import Pipeline, color_view, full_color, load, quarters, style_size
 from vidcolor.pipeline.job import Job
 from vidcolor.pipeline.model import Plan
 from vidcolor.pipeline.sessions import SessionPool
-from vidcolor.planes import Floats, Planes, shrink_color, to_rgb_units
 from vidcolor.stages.base import Frame
 from vidcolor.stages.cuts import Cuts
 from vidcolor.stages.shrink import Shrink

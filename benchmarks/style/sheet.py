@@ -16,7 +16,7 @@ from benchmarks.shared.arrays import Picture
 from benchmarks.shared.sheets import save
 from benchmarks.style import lite
 from benchmarks.style.restyle import Clip
-from vidcolor.planes import Floats
+from vidcolor.picture.planes import Floats
 
 AHEAD = 8
 """The frame that is shown has so many before it, so that statistics and motion are held as they are in a film."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vidcolor.analysis.borders import find_box
-from vidcolor.planes import Box, Layout, Planes
+from vidcolor.picture.planes import Box, Layout, Planes
 
 CHAPLIN = Path(__file__).resolve().parents[3] / "shared" / "data" / "clips" / "bw_chaplin_policeman.mp4"
 WIDTH, HEIGHT = 192, 108

@@ -10,7 +10,7 @@ import pytest
 
 from tests.stages.making import frame_of
 from vidcolor.analysis.tint import is_grey, judge
-from vidcolor.planes import Box, Layout, Planes, shrink
+from vidcolor.picture.planes import Box, Layout, Planes, shrink
 from vidcolor.stages.base import Work
 from vidcolor.stages.only_grey import OnlyGrey
 

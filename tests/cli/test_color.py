@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tests.media.clips import make, png
-from vidcolor.media.writer import SegmentWriter
+from vidcolor.media.output.writer import SegmentWriter
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +181,7 @@ def test_an_unknown_network_and_an_absent_device_are_6(film: Path, tmp_path: Pat
 
 
 def test_a_damaged_network_file_is_6(film: Path, tmp_path: Path, run: Any) -> None:
-    from vidcolor.networks import find
+    from vidcolor.networks.cards import find
 
     path = find("colorize-fast").path
     for suffix in (".onnx", ".json"):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import onnxruntime as ort
 
-from vidcolor.networks import Network
+from vidcolor.networks.cards import Network
 
 Arrays = dict[str, np.ndarray]
 

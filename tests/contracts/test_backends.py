@@ -16,12 +16,12 @@ import pytest
 from engines.check import differences
 from tests.backends.fake_cuda import FakeDevice
 from tests.backends.small import write_network
-from vidcolor import networks
 from vidcolor.backends.base import Backend
 from vidcolor.backends.cache import Cache
 from vidcolor.backends.openvino import OpenVINOBackend
 from vidcolor.backends.tensorrt import TensorRTBackend
 from vidcolor.errors import DeviceError
+from vidcolor.networks import cards as networks
 
 
 def on_fake_gpu(folder: Path) -> Backend:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.contracts.reference import reference
-from vidcolor import networks
+from vidcolor.networks import cards as networks
 
 
 @pytest.fixture(scope="module", params=[n for n in networks.available() if n.card.task == "colorize"], ids=lambda network: network.name)

@@ -12,7 +12,7 @@ from onnx import TensorProto
 
 from engines.check import differences
 from tests.contracts.reference import reference
-from vidcolor import networks
+from vidcolor.networks import cards as networks
 
 SHIPPED = networks.available()
 LARGEST_FILE, LARGEST_GOLDEN = 10_000_000, 250_000

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from tests.stages.sessions import Echo, Tint
-from vidcolor.motion import Flow, prepare
-from vidcolor.planes import Box, Layout, Planes, shrink, shrink_color
+from vidcolor.picture.motion import Flow, prepare
+from vidcolor.picture.planes import Box, Layout, Planes, shrink, shrink_color
 from vidcolor.stages.amplify import Amplify
 from vidcolor.stages.base import Frame, Hints, Stage, Work
 from vidcolor.stages.colorize import Colorize, Setting

@@ -9,7 +9,8 @@ import pytest
 
 from tests.contracts.reference import reference
 from tests.style_networks import install
-from vidcolor import networks, styles
+from vidcolor.networks import cards as networks
+from vidcolor.networks import styles
 
 SHIPPED = [n.name for n in networks.available() if n.card.task in ("stylize", "encode-style")]
 DRAWING = [n.name for n in networks.available() if n.card.task == "stylize"]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from vidcolor.job.sheet import before_after, to_rgb
-from vidcolor.planes import Layout, Planes
+from vidcolor.job.sheet import before_after, to_screen
+from vidcolor.picture.planes import Layout, Planes
 
 
 def flat(layout: Layout, y: int, cb: int | None, cr: int | None) -> Planes:
@@ -27,7 +27,7 @@ def flat(layout: Layout, y: int, cb: int | None, cr: int | None) -> Planes:
     ids=["grey", "709", "601", "10 bit full"],
 )
 def test_known_colours(layout: Layout, codes: tuple[int, int | None, int | None], rgb: tuple[int, int, int]) -> None:
-    shown = to_rgb(flat(layout, *codes))
+    shown = to_screen(flat(layout, *codes))
     assert shown.shape == (4, 8, 3)
     np.testing.assert_allclose(shown, np.broadcast_to(rgb, shown.shape), atol=2)
 

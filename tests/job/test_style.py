@@ -17,12 +17,13 @@ import pytest
 from tests.job.films import ShadePool
 from tests.media.clips import make
 from tests.style_networks import encoder, install, write, write_style
-from vidcolor import networks, styles
 from vidcolor.cli.color import Tools
 from vidcolor.errors import InterruptedRunError
 from vidcolor.job import plan
 from vidcolor.job import run as run_plan
 from vidcolor.job.segments import Lengths
+from vidcolor.networks import cards as networks
+from vidcolor.networks import styles
 from vidcolor.pipeline.events import Event, SegmentDone
 from vidcolor.pipeline.job import Job
 

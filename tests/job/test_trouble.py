@@ -19,7 +19,7 @@ from vidcolor.errors import DeviceError
 from vidcolor.job import journal as journals
 from vidcolor.job import segments
 from vidcolor.job.journal import segment_path
-from vidcolor.media.reader import Reader
+from vidcolor.media.input.reader import Reader
 
 planning, running = (importlib.import_module(f"vidcolor.job.{name}") for name in ("plan", "run"))  # the package holds their functions
 

@@ -12,7 +12,7 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange
 
-from vidcolor.media.formats import describe
+from vidcolor.media.samples.formats import describe
 
 FFMPEG_RANGE = {"limited": 1, "full": 2}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-from vidcolor.media.probe import probe
-from vidcolor.media.reader import Reader
-from vidcolor.planes import Planes
+from vidcolor.media.input.probe import probe
+from vidcolor.media.input.reader import Reader
+from vidcolor.picture.planes import Planes
 
 
 def plain(path: Path) -> list[av.VideoFrame]:

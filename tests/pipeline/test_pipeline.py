@@ -15,12 +15,12 @@ import pytest
 from tests.job.films import Shade
 from vidcolor.analysis.tint import UNKNOWN
 from vidcolor.backends.openvino import OpenVINOBackend
-from vidcolor.media.probe import film_of
-from vidcolor.networks import find
+from vidcolor.media.input.probe import film_of
+from vidcolor.networks.cards import find
+from vidcolor.picture.planes import Box, Layout, Planes
 from vidcolor.pipeline.build import Pipeline, Sessions
 from vidcolor.pipeline.job import Job
 from vidcolor.pipeline.model import Look, Plan
-from vidcolor.planes import Box, Layout, Planes
 from vidcolor.stages.base import Frame, Stage, check_order, parts
 from vidcolor.stages.steady_color import SteadyColor
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tests.media.clips import make
-from vidcolor.media.probe import probe
+from vidcolor.media.input.probe import probe
+from vidcolor.picture.planes import Box, Layout, Planes
 from vidcolor.pipeline.build import view_of
-from vidcolor.planes import Box, Layout, Planes
 from vidcolor.stages.base import Frame
 from vidcolor.stages.shrink import Shrink, View
 
@@ -31,7 +31,7 @@ def half_dark(tmp_path: Path, orientation: int) -> Path:
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_the_network_sees_a_sideways_picture_upright(tmp_path: Path, orientation: int) -> None:
-    from vidcolor.media.pictures import read_picture
+    from vidcolor.media.stills.pictures import read_picture
 
     path = half_dark(tmp_path, orientation)
     film, (planes, _) = probe(path), read_picture(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vidcolor.planes import Planes
+from vidcolor.picture.planes import Planes
 from vidcolor.stages.base import ColorSource, Frame, Work
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from vidcolor.planes import Floats
+from vidcolor.picture.planes import Floats
 
 
 class Echo:

@@ -5,7 +5,7 @@ import pytest
 
 from tests.stages.making import frame_of
 from tests.stages.sessions import Echo
-from vidcolor.planes import Box, Floats, Layout, Planes
+from vidcolor.picture.planes import Box, Floats, Layout, Planes
 from vidcolor.stages.amplify import LARGEST, Amplify, amplify
 from vidcolor.stages.base import Frame, Work
 from vidcolor.stages.colorize import Colorize, Setting, turn_dial

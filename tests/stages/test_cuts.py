@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.stages.making import frame_of
-from vidcolor.planes import Box, Layout, Planes
+from vidcolor.picture.planes import Box, Layout, Planes
 from vidcolor.stages.base import Frame, Work
 from vidcolor.stages.cuts import Cuts
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from tests.stages.making import frame_of
-from vidcolor.chroma import upsample
-from vidcolor.planes import SUBSAMPLING, Box, Layout, Planes, rgb_offsets, shrink
+from vidcolor.picture.chroma import upsample
+from vidcolor.picture.matrices import rgb_offsets
+from vidcolor.picture.planes import SUBSAMPLING, Box, Layout, Planes, shrink
 from vidcolor.stages.base import Frame, Work
 from vidcolor.stages.render_color import RenderColor
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tests.stages.making import frame_of
-from vidcolor.planes import SUBSAMPLING, Box, Floats, Layout, Planes, rgb_offsets, shrink, shrink_color, to_rgb_units
+from vidcolor.picture.matrices import rgb_offsets, to_rgb_units
+from vidcolor.picture.planes import SUBSAMPLING, Box, Floats, Layout, Planes, shrink, shrink_color
 from vidcolor.stages.base import Frame, Work
 from vidcolor.stages.render_style import RenderStyle
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.stages.making import frame_of
-from vidcolor.planes import Box, Floats, Layout, Planes
+from vidcolor.picture.planes import Box, Floats, Layout, Planes
 from vidcolor.stages.base import Work
 from vidcolor.stages.find_motion import FindMotion
 from vidcolor.stages.steady_style import SteadyStyle

@@ -11,7 +11,8 @@ import pytest
 
 from tests.stages.making import frame_of
 from tests.stages.sessions import Tint
-from vidcolor.planes import Box, Floats, Layout, Planes, from_rgb_units
+from vidcolor.picture.matrices import from_rgb_units
+from vidcolor.picture.planes import Box, Floats, Layout, Planes
 from vidcolor.stages.base import Frame, Work
 from vidcolor.stages.shrink import Shrink, View
 from vidcolor.stages.stylize import Stylize, colored

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vidcolor.planes import Box, Floats, Planes, luma_units
+from vidcolor.picture.planes import Box, Floats, Planes, luma_units
 
 POINTS = 160
 """Points of each line that are looked at."""

@@ -9,7 +9,8 @@ from typing import Literal, cast
 import cv2
 import numpy as np
 
-from vidcolor.planes import Box, Floats, Planes, chroma_block, mixed, shrink_color
+from vidcolor.picture.matrices import apply_matrix, chroma_block
+from vidcolor.picture.planes import Box, Floats, Planes, shrink_color
 
 Kind = Literal["grey", "tint", "color"]
 
@@ -76,4 +77,4 @@ def _small(planes: Planes) -> tuple[Floats, Floats]:
     larger = shrink_color(planes, Box(0, 0, layout.width, layout.height), (4 * SIZE[1], 4 * SIZE[0]))
     small = np.stack([cast(Floats, cv2.resize(plane, SIZE, interpolation=cv2.INTER_AREA)) for plane in larger])
     back = np.linalg.inv(chroma_block(layout.matrix)).astype(np.float32)
-    return small[0].ravel(), mixed(back, small[1:]).reshape(2, -1)
+    return small[0].ravel(), apply_matrix(back, small[1:]).reshape(2, -1)

@@ -12,7 +12,7 @@ from vidcolor.cli.console import answer, out
 
 def networks(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
     """List the networks that are installed."""
-    from vidcolor.networks import available
+    from vidcolor.networks.cards import available
 
     found = available()
     if as_json:

@@ -34,7 +34,7 @@ def styles(
         count = show(on, gallery, device, overwrite)
         tell(f"{gallery}: {count} styles on a frame of {on}")
         return
-    from vidcolor.styles import catalogue
+    from vidcolor.networks.styles import catalogue
 
     found = catalogue()
     if as_json:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vidcolor.errors import InputError, OutputError, UsageError
-from vidcolor.media.codecs import CONTAINERS
-from vidcolor.media.pictures import SUFFIXES as PICTURES
-from vidcolor.styles import parse_mix
+from vidcolor.media.output.codecs import CONTAINERS
+from vidcolor.media.stills.pictures import SUFFIXES as PICTURES
+from vidcolor.networks.styles import parse_mix
 from vidcolor.wording import field
 
 FILMS = {".3gp", ".avi", ".dv", ".flv", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".nut", ".ogv"}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vidcolor.job.journal import Range
 from vidcolor.job.segments import open_reader
-from vidcolor.media.writer import SegmentWriter
+from vidcolor.media.output.writer import SegmentWriter
 from vidcolor.pipeline.build import Pipeline, load
 from vidcolor.pipeline.model import Plan
 from vidcolor.pipeline.sessions import SessionPool

@@ -14,14 +14,14 @@ import numpy as np
 
 from vidcolor.errors import FieldError, OutputError
 from vidcolor.job.plan import check_input, check_target, examine
-from vidcolor.job.sheet import Rgb, to_rgb
+from vidcolor.job.sheet import Rgb, to_screen
 from vidcolor.job.styling import choose_style
-from vidcolor.media.probe import Film
+from vidcolor.media.input.probe import Film
+from vidcolor.networks.styles import Style, catalogue
+from vidcolor.picture.planes import Planes
 from vidcolor.pipeline.build import Pipeline, full_color, load, quarters
 from vidcolor.pipeline.job import Job
 from vidcolor.pipeline.sessions import SessionPool
-from vidcolor.planes import Planes
-from vidcolor.styles import Style, catalogue
 
 WIDTH, ACROSS, GAP, CAPTION = 480, 4, 8, 28
 """Of a sheet: pixels of a picture, pictures in a row, pixels between them, pixels below for the name."""
@@ -72,7 +72,7 @@ def paint(on: Path, device: str) -> list[Entry]:
 def shown(planes: Planes, film: Film) -> Rgb:
     """A picture as a player shows it, WIDTH pixels wide."""
     turns = quarters(film)
-    upright = np.rot90(to_rgb(planes), turns)
+    upright = np.rot90(to_screen(planes), turns)
     height, width = upright.shape[:2]
     aspect = float(film.sample_aspect) if turns % 2 == 0 else 1 / float(film.sample_aspect)
     size = WIDTH, max(1, round(WIDTH * height / (width * aspect)))

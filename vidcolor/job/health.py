@@ -7,10 +7,10 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from typing import Any
 
-from vidcolor import networks
 from vidcolor.backends import all_backends, choose
 from vidcolor.errors import VidcolorError
-from vidcolor.media import encoders
+from vidcolor.media.output import available
+from vidcolor.networks import cards as networks
 from vidcolor.version import __version__
 
 PACKAGES = ("av", "numpy", "opencv-python", "opencv-python-headless", "openvino", "tensorrt", "tensorrt_rtx_cu13", "cuda-bindings")
@@ -22,7 +22,7 @@ def examine(gpu: bool = False) -> dict[str, dict[str, Any]]:
         "program": {"vidcolor": __version__, "python": platform.python_version(), "system": platform.platform()},
         "packages": {name: found for name in PACKAGES if (found := package(name))},
         "devices": {name: reason or "works" for name, reason in ((b.name, b.available()) for b in all_backends())},
-        "encoders": encoders.available(),
+        "encoders": available.encoders(),
         "networks": {},
     }
     backend, why = choose("auto")

@@ -14,17 +14,17 @@ from vidcolor.backends import choose
 from vidcolor.errors import FieldError, InputError, OutputError, UsageError
 from vidcolor.job.journal import Journal
 from vidcolor.job.styling import choose_style
-from vidcolor.media.encoding import Request, plan_encoding
-from vidcolor.media.pictures import SUFFIXES, is_picture
-from vidcolor.media.probe import Film, probe
-from vidcolor.media.reader import sample
-from vidcolor.media.streams import plan_streams
-from vidcolor.networks import find
+from vidcolor.media.input.probe import Film, probe
+from vidcolor.media.input.reader import sample
+from vidcolor.media.output.choose_encoding import Request, plan_encoding
+from vidcolor.media.output.streams import plan_streams
+from vidcolor.media.stills.pictures import SUFFIXES, is_picture
+from vidcolor.networks.cards import find
+from vidcolor.picture.planes import Box, Planes
 from vidcolor.pipeline.build import color_shapes
 from vidcolor.pipeline.job import FILM_FIELDS, Job, given
 from vidcolor.pipeline.model import Look, Plan, Report
 from vidcolor.pipeline.sessions import SessionPool
-from vidcolor.planes import Box, Planes
 from vidcolor.wording import field
 
 WHOLE_FILMS = 16

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from vidcolor.errors import OutputError
-from vidcolor.media.writer import sync_folder
+from vidcolor.media.output.writer import sync_folder
 from vidcolor.pipeline.job import Job
 from vidcolor.wording import field
 

@@ -18,13 +18,13 @@ from vidcolor.job import stills
 from vidcolor.job.journal import Journal
 from vidcolor.job.publish import publish
 from vidcolor.job.segments import Lengths, Progress, Rendering
-from vidcolor.media.reader import Reader
-from vidcolor.media.streams import assemble
+from vidcolor.media.input.reader import Reader
+from vidcolor.media.output.streams import assemble
+from vidcolor.picture.planes import Box
 from vidcolor.pipeline.build import Pipeline, load
 from vidcolor.pipeline.events import Cancel, Listener, Note, SegmentDone, Started, ignore
 from vidcolor.pipeline.model import Plan, Report, describe
 from vidcolor.pipeline.sessions import SessionPool
-from vidcolor.planes import Box
 from vidcolor.version import __version__
 from vidcolor.wording import field
 

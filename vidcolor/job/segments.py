@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from vidcolor.job.journal import Range, Segment, segment_path
-from vidcolor.media.reader import Reader
-from vidcolor.media.writer import SegmentWriter
+from vidcolor.media.input.reader import Reader
+from vidcolor.media.output.writer import SegmentWriter
+from vidcolor.picture.planes import Codes, Planes
 from vidcolor.pipeline.build import Pipeline
 from vidcolor.pipeline.events import Cancel, FirstPacket, FrameDone, Listener, ignore
 from vidcolor.pipeline.model import Plan
-from vidcolor.planes import Codes, Planes
 from vidcolor.stages.base import Frame
 
 

@@ -9,15 +9,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidcolor.planes import Planes, luma_units, rgb_offsets
+from vidcolor.picture.matrices import rgb_offsets
+from vidcolor.picture.planes import Planes, luma_units
 
 Rgb = NDArray[np.uint8]
 SHAPE = 1.5
 """Width by height that a sheet comes near to, so that it fills a screen."""
 
 
-def to_rgb(planes: Planes) -> Rgb:
-    """Planes as a picture for the eye: uint8 (height, width, 3), clipped, by the layout's own matrix; chroma is spread linearly."""
+def to_screen(planes: Planes) -> Rgb:
+    """Planes of any layout for the eye: uint8 (height, width, 3), clipped; HDR through its tone curve, chroma spread linearly."""
     layout = planes.layout
     luma = luma_units(planes.y, layout)
     if planes.cb is None or planes.cr is None:
@@ -51,6 +52,6 @@ def before_after(
     for i, pair in enumerate(pairs):
         top, left = i // across * cell, i % across * (each + gap)
         for planes, start in zip(pair, (top, top + height + gap), strict=True):
-            upright = np.ascontiguousarray(np.rot90(to_rgb(planes), turns))
+            upright = np.ascontiguousarray(np.rot90(to_screen(planes), turns))
             sheet[start : start + height, left : left + each] = cv2.resize(upright, (each, height), interpolation=cv2.INTER_AREA)
     return sheet

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vidcolor.job.publish import publish
-from vidcolor.media import pictures
+from vidcolor.media.stills import pictures
 from vidcolor.pipeline.build import Pipeline, full_color, load
 from vidcolor.pipeline.model import Plan, Report
 from vidcolor.pipeline.sessions import SessionPool

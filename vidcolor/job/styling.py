@@ -8,13 +8,14 @@ from pathlib import Path
 
 from vidcolor.backends import choose
 from vidcolor.errors import DeviceError, FieldError, InputError
-from vidcolor.media.pictures import read_picture
-from vidcolor.media.probe import Film
-from vidcolor.networks import Network, available, find
+from vidcolor.media.input.probe import Film
+from vidcolor.media.stills.pictures import read_picture
+from vidcolor.networks.cards import Network, available, find
+from vidcolor.networks.styles import Style, catalogue, check_name, mix, parse_mix, save, unknown_style_error
+from vidcolor.picture.matrices import to_rgb_units
+from vidcolor.picture.planes import Box, shrink_color, work_size
 from vidcolor.pipeline.job import Job
 from vidcolor.pipeline.model import StyleChoice
-from vidcolor.planes import Box, shrink_color, to_rgb_units, work_size
-from vidcolor.styles import Style, catalogue, check_name, mix, parse_mix, save, unknown_style_error
 from vidcolor.wording import field
 
 ENCODER = "style-encoder"

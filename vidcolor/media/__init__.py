@@ -1,0 +1,1 @@
+"""Films and pictures as files. PyAV lives here alone."""

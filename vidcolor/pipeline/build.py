@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from vidcolor.backends.base import Session
-from vidcolor.media.probe import Film
+from vidcolor.media.input.probe import Film
+from vidcolor.picture.planes import Box, Layout, Planes, work_size
 from vidcolor.pipeline.model import Plan
 from vidcolor.pipeline.prefetch import Prefetch
 from vidcolor.pipeline.sessions import SessionPool
-from vidcolor.planes import Box, Layout, Planes, work_size
 from vidcolor.stages.amplify import Amplify
 from vidcolor.stages.base import ColorSource, Frame, Stage, check_order, parts
 from vidcolor.stages.colorize import Colorize, Setting, turn_dial

@@ -8,12 +8,12 @@ from typing import Any
 
 from vidcolor.analysis.tint import Verdict
 from vidcolor.backends.base import Backend
-from vidcolor.media.encoding import Encoding
-from vidcolor.media.probe import Film
-from vidcolor.media.streams import StreamPlan
-from vidcolor.networks import Network
+from vidcolor.media.input.probe import Film
+from vidcolor.media.output.choose_encoding import Encoding
+from vidcolor.media.output.streams import StreamPlan
+from vidcolor.networks.cards import Network
+from vidcolor.picture.planes import Box
 from vidcolor.pipeline.job import Job
-from vidcolor.planes import Box
 
 
 @dataclass(frozen=True, slots=True)

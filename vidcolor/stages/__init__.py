@@ -1,0 +1,1 @@
+"""What is done to frames on their way, one idea each."""

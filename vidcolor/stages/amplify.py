@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from vidcolor.planes import Floats
+from vidcolor.picture.planes import Floats
 from vidcolor.stages.base import Frame, parts
 
 LARGEST = 0.45

@@ -8,8 +8,8 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from vidcolor.motion import Motion
-from vidcolor.planes import Box, Floats, Planes
+from vidcolor.picture.motion import Motion
+from vidcolor.picture.planes import Box, Floats, Planes
 
 ColorSource = Literal["film", "made", "none"]
 """Whose colour a frame has: the film's own, one that the generator makes, or none at all.

@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 import numpy as np
 
 from vidcolor.backends.base import Session
-from vidcolor.planes import Floats
+from vidcolor.picture.planes import Floats
 from vidcolor.stages.base import Frame, parts
 
 

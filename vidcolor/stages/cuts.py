@@ -10,7 +10,7 @@ from typing import cast
 import cv2
 import numpy as np
 
-from vidcolor.planes import Floats
+from vidcolor.picture.planes import Floats
 from vidcolor.stages.base import Frame, parts
 
 THUMBNAIL = (32, 18)

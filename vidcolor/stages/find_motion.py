@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from vidcolor.motion import Flow, MotionView, prepare
+from vidcolor.picture.motion import Flow, MotionView, prepare
 from vidcolor.stages.base import Frame, parts
 
 

@@ -8,25 +8,26 @@ from typing import cast
 import cv2
 import numpy as np
 
-from vidcolor.chroma import (
+from vidcolor.picture.chroma import (
     Guided,
+    add_luma_detail,
     buffers,
     encode_chroma,
     enlarge,
     extremes,
     fit_rgb,
-    follow,
     guided,
     hdr_tables,
+    headroom_tables,
     in_units,
     look_up,
     own_chroma,
-    phases,
-    room_tables,
     samples_inside,
     sited_mean,
+    split_by_chroma_sample,
 )
-from vidcolor.planes import SUBSAMPLING, Box, Codes, Floats, Layout, Planes, at_depth, chroma_block, mixed, neutral_chroma
+from vidcolor.picture.matrices import apply_matrix, chroma_block
+from vidcolor.picture.planes import SUBSAMPLING, Box, Codes, Floats, Layout, Planes, at_depth, neutral_chroma
 from vidcolor.stages.base import Frame, Work, parts
 from vidcolor.stages.target import check_source, check_target, fields, in_field
 
@@ -64,7 +65,7 @@ class RenderColor:
         chroma, seen = (np.ascontiguousarray(np.rot90(plane, -work.turns, (-2, -1))) for plane in (work.chroma, work.luma))
         height, width = chroma.shape[1:]
         luma = cast(Floats, cv2.resize(seen, (width, height), interpolation=cv2.INTER_AREA))
-        low = guided(mixed(self._block, chroma), luma)
+        low = guided(apply_matrix(self._block, chroma), luma)
         cb, cr = neutral_chroma(self._target), neutral_chroma(self._target)
         for lines in fields(self._target):
             self._color(source.y[lines], source.layout, in_field(work.box, lines), low, cb[lines], cr[lines])
@@ -89,14 +90,14 @@ class RenderColor:
 
     def _codes(self, y: Codes, source: Layout, large: Guided) -> tuple[Codes, Codes]:
         """Code values of Cb and Cr for the luma samples y."""
-        grid = phases(y, self._target)
+        grid = split_by_chroma_sample(y, self._target)
         mean = sited_mean(grid, self._target.siting)
         if source.transfer == "sdr":
-            cb, cr = follow(large, in_units(mean, source))
+            cb, cr = add_luma_detail(large, in_units(mean, source))
         else:
             guide, factor = (look_up(cast(Codes, mean.astype(source.dtype)), table) for table in hdr_tables(source))
-            cb, cr = (np.multiply(values, factor, out=values) for values in follow(large, guide))
-        below, above = (look_up(codes, table) for codes, table in zip(extremes(grid), room_tables(source), strict=True))
+            cb, cr = (np.multiply(values, factor, out=values) for values in add_luma_detail(large, guide))
+        below, above = (look_up(codes, table) for codes, table in zip(extremes(grid), headroom_tables(source), strict=True))
         fit_rgb(cb, cr, below, above, self._target.matrix)
         return encode_chroma(cb, self._target), encode_chroma(cr, self._target)
 

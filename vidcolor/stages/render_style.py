@@ -8,19 +8,20 @@ from typing import Literal, NamedTuple, cast
 import cv2
 import numpy as np
 
-from vidcolor.chroma import (
+from vidcolor.picture.chroma import (
     encode_chroma,
     extremes,
     fit_rgb,
+    headroom_tables,
     in_units,
     look_up,
     own_chroma,
-    phases,
-    room_tables,
     samples_inside,
     slopes,
+    split_by_chroma_sample,
 )
-from vidcolor.planes import SUBSAMPLING, Box, Codes, Floats, Layout, Planes, at_depth, chroma_block, mixed, neutral_chroma
+from vidcolor.picture.matrices import apply_matrix, chroma_block
+from vidcolor.picture.planes import SUBSAMPLING, Box, Codes, Floats, Layout, Planes, at_depth, neutral_chroma
 from vidcolor.stages.base import Frame, parts
 from vidcolor.stages.target import check_source, check_target, fields, in_field
 
@@ -42,7 +43,7 @@ class RenderStyle:
     """Stage: makes `frame.out` for a target layout from the picture and what the style network made of it.
 
     A plane at full size is linear(slope) · luma + cubic(low − slope · luma_low), both low at style size (the fast guided filter, He and
-    Sun 2015): the film's fine detail comes along where the restyled plane follows luma, and stays away where it is flat. It is mixed
+    Sun 2015): the film's fine detail comes along where the restyled plane follows luma, and stays away where it is flat. It is apply_matrix
     with the film's own plane by `strength`: at 0 the film comes out as it went in. With colour from the film only luma is restyled.
     Outside `work.box` nothing changes.
     Interlaced pictures whose chroma is subsampled vertically are treated field by field. Colour is drawn toward neutral where it
@@ -110,7 +111,7 @@ class RenderStyle:
         if frame.color_source == "made":  # what the generator gave has no full-size chroma of its own to be mixed with
             styled[1:] = content[1:] + np.float32(self._color) * (styled[1:] - content[1:])
         if frame.picture.layout.matrix != self._target.matrix:
-            styled[1:] = mixed(self._block(frame.picture.layout), styled[1:])
+            styled[1:] = apply_matrix(self._block(frame.picture.layout), styled[1:])
         away = content[0] - np.float32(MIDDLE)
         rise = [*slopes(styled[:1], content[0]), *_coarse_slopes(styled[1:], content[0])]
         return Low([_at_middle(plane, slope, away) for plane, slope in zip(styled, rise, strict=True)], rise)
@@ -151,8 +152,8 @@ class RenderStyle:
             chroma = self._followed(low, (1, 2), in_units(guide, source, MIDDLE))
             for plane, film in zip(chroma, part.own or (), strict=False):
                 cv2.addWeighted(plane, self._color, film, 1 - self._color, 0, dst=plane)
-        least, most = extremes(phases(part.y, self._target))
-        below, above = (look_up(codes, table) for codes, table in zip((least, most), room_tables(self._target), strict=True))
+        least, most = extremes(split_by_chroma_sample(part.y, self._target))
+        below, above = (look_up(codes, table) for codes, table in zip((least, most), headroom_tables(self._target), strict=True))
         fit_rgb(chroma[0], chroma[1], below, above, self._target.matrix)
         part.cb[:], part.cr[:] = (encode_chroma(plane, self._target) for plane in chroma)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vidcolor.planes import Box, shrink, shrink_color
+from vidcolor.picture.planes import Box, shrink, shrink_color
 from vidcolor.stages.base import Frame, Work, parts
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 import cv2
 import numpy as np
 
-from vidcolor.motion_average import MotionAverage
-from vidcolor.planes import Floats
+from vidcolor.picture.motion_average import MotionAverage
+from vidcolor.picture.planes import Floats
 from vidcolor.stages.base import Frame, parts
 
 LONGEST = 8.0

@@ -8,8 +8,8 @@ from typing import cast
 import cv2
 import numpy as np
 
-from vidcolor.motion_average import MotionAverage
-from vidcolor.planes import Floats
+from vidcolor.picture.motion_average import MotionAverage
+from vidcolor.picture.planes import Floats
 from vidcolor.stages.base import Frame, parts
 
 LONGEST = 4.0

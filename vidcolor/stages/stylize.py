@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 from vidcolor.backends.base import Session
-from vidcolor.chroma import upsample
-from vidcolor.planes import Floats, chroma_block, from_rgb_units, mixed, to_rgb_units
+from vidcolor.picture.chroma import upsample
+from vidcolor.picture.matrices import apply_matrix, chroma_block, from_rgb_units, to_rgb_units
+from vidcolor.picture.planes import Floats
 from vidcolor.stages.base import Frame, Work, parts
 
 KEPT = np.float32(0.9)
@@ -119,7 +120,7 @@ def colored(content: Floats, work: Work, matrix: str) -> Floats:
         raise ValueError("the frame has no chroma to be restyled with")
     block = chroma_block(matrix).astype(np.float32)
     low = cast(Floats, cv2.resize(work.luma, work.chroma.shape[:0:-1], interpolation=cv2.INTER_AREA))
-    return np.concatenate([content[:1], upsample(mixed(block, work.chroma), low, content[0])])
+    return np.concatenate([content[:1], upsample(apply_matrix(block, work.chroma), low, content[0])])
 
 
 def _light(luma: Floats) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vidcolor.planes import SUBSAMPLING, Box, Layout
+from vidcolor.picture.planes import SUBSAMPLING, Box, Layout
 
 
 def check_target(target: Layout) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from benchmarks.quality import blind
 from benchmarks.quality.generators import default_point
-from vidcolor import networks
+from vidcolor.networks import cards as networks
 
 ROOT = Path(__file__).parents[3]
 STUB = """

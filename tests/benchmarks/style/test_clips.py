@@ -14,7 +14,7 @@ import pytest
 from benchmarks.style import __main__ as style
 from benchmarks.style import clips, lite, restyle, sheet
 from tests.style_networks import install
-from vidcolor import networks
+from vidcolor.networks import cards as networks
 
 
 @pytest.fixture(autouse=True)

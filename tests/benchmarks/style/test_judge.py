@@ -16,7 +16,7 @@ from benchmarks.style.judge import GramJudge, alone, distance, pictures_of  # no
 from benchmarks.style.restyle import Clip  # noqa: E402
 from tests.style_networks import CODES, install  # noqa: E402
 from training.style.losses import gram, gram_distance  # noqa: E402
-from vidcolor import networks  # noqa: E402
+from vidcolor.networks import cards as networks  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

@@ -1,0 +1,1 @@
+"""Films as they come in: looked at, decoded, timed."""

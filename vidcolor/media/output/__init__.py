@@ -1,0 +1,1 @@
+"""Films as they go out: encoded, joined, their other streams copied."""

@@ -1,0 +1,1 @@
+"""Samples in memory: between FFmpeg's pixel formats and planes."""
