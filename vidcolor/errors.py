@@ -1,4 +1,4 @@
-"""One class a kind of trouble; each knows the exit status that the command line answers with (design, section 5)."""
+"""One class a kind of trouble; each knows the exit status that the command line answers with (docs/design.md, section 5)."""
 
 from __future__ import annotations
 

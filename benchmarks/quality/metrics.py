@@ -1,4 +1,4 @@
-"""What coloured pictures are judged by (design, section 8). NumPy and OpenCV only; each has a test with a known answer.
+"""What coloured pictures are judged by (docs/design.md, section 8). NumPy and OpenCV only; each has a test with a known answer.
 
 Pictures are RGB uint8 (H, W, 3); luma is float (H, W) in [0, 1]; chroma is float (2, H, W), Cb and Cr of BT.709 in [-0.5, 0.5].
 """

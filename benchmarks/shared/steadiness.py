@@ -1,4 +1,4 @@
-"""How well colour holds together over time: warp error of chroma, and consistency of colour distributions (design, section 8).
+"""How well colour holds together over time: warp error of chroma, and consistency of colour distributions (docs/design.md, section 8).
 
 Flow comes from the source's luma alone, so it is the same for every coloured version of a clip and for the true one.
 """

@@ -1,4 +1,4 @@
-"""The colour generator (design, section 7) and the variants of it that the ablations compare.
+"""The colour generator (docs/design.md, section 7) and the variants of it that the ablations compare.
 
 The generator looks at luma and hints at work size and answers, for every 4x4 block, a distribution over chroma bins.
 Its encoder is EfficientNet-Lite0 (Tan & Le 2019, the Lite variant of 2020), so that ImageNet weights can start it.

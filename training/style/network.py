@@ -1,4 +1,4 @@
-"""The style network (design, section 7) and the encoder that gives the code of any picture.
+"""The style network (docs/design.md, section 7) and the encoder that gives the code of any picture.
 
 The network looks at a PixelUnshuffled picture and answers a picture of the same size. What makes one style another is the scale and
 shift behind each normalization (conditional instance normalization, Dumoulin et al. 2017) and a matrix of colours. These numbers are

@@ -13,6 +13,7 @@ from vidcolor.media.output.writer import SegmentWriter
 from vidcolor.pipeline.build import Pipeline, load
 from vidcolor.pipeline.model import Plan
 from vidcolor.pipeline.sessions import SessionPool
+from vidcolor.stages.base import Frame
 
 ESTIMATED = 24
 """Frames that an estimate colours and encodes."""
@@ -24,15 +25,18 @@ def estimate(plan: Plan, pool: SessionPool) -> float | None:
         return None
     pipeline = Pipeline(plan, load(plan, pool), plan.encoding.layout)
     with tempfile.TemporaryDirectory() as folder, open_reader(plan, Range()) as reader:
-        writer = SegmentWriter(Path(folder) / "trial.seg", plan.film, plan.encoding)
+        writer, decoded = SegmentWriter(Path(folder) / "trial.seg", plan.film, plan.encoding), iter(reader)
+        for frame in pipeline.run(itertools.islice(decoded, 1)):  # the first one pays for warming up
+            _write(writer, frame)
         begun, done = time.monotonic(), 0
-        with pipeline.ahead(itertools.islice(iter(reader), ESTIMATED + 1), plan.job.prefetch) as frames:
-            for frame in frames:
-                assert frame.out is not None
-                writer.write(frame.pts, frame.out)
-                if done == 0:  # the first frame pays for warming up
-                    begun = time.monotonic()
-                done += 1
+        with pipeline.ahead(itertools.islice(decoded, ESTIMATED), plan.job.prefetch) as frames:
+            for done, frame in enumerate(frames, 1):  # noqa: B007  (the last number is how many there were)
+                _write(writer, frame)
         writer.close()
         spent = time.monotonic() - begun
-    return round(spent / max(1, done - 1) * plan.frames, 1)
+    return max(0.1, round(spent / max(1, done) * plan.frames, 1))
+
+
+def _write(writer: SegmentWriter, frame: Frame) -> None:
+    assert frame.out is not None
+    writer.write(frame.pts, frame.out)

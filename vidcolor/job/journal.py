@@ -1,4 +1,4 @@
-"""The journal of a run: what was encoded so far, so that a run can go on after any death (design, section 4).
+"""The journal of a run: what was encoded so far, so that a run can go on after any death (docs/design.md, section 4).
 
 `OUT.part/` holds `journal.jsonl` and one file a segment. The first line is the header: everything that the frames depend on.
 Then a line a segment, written after its file is safe on disk; the last says that all frames are encoded.
