@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from tests.job.films import FRAMES, files, frames
@@ -93,3 +94,21 @@ def test_damaged_sound_of_a_recording_is_left_out_and_said(film: Path, out: Path
     assert status == 3, lines
     assert any("damaged packet(s) of the audio" in line for line in lines)
     assert frames(out) == FRAMES
+
+
+@pytest.mark.parametrize("fields", ["tff", "bff"])
+def test_deinterlacing_makes_a_progressive_film(film: Path, out: Path, run: Any, fields: str) -> None:
+    woven = make(film.with_name("woven.mkv"), size=(64, 64), frames=8, interlaced=fields)
+
+    def shown(path: Path) -> list[tuple[bool, bytes]]:
+        with av.open(str(path)) as box:
+            return [(frame.interlaced_frame, frame.to_ndarray(format="gray").tobytes()) for frame in box.decode(video=0)]
+
+    assert run(woven, "-o", out, "--codec", "ffv1")[0] == 0
+    source, kept = shown(woven), shown(out)
+    assert all(interlaced for interlaced, _ in source + kept)
+    assert [luma for _, luma in kept] == [luma for _, luma in source]
+    assert run(woven, "-o", out, "--codec", "ffv1", "--deinterlace", "--overwrite")[0] == 0
+    made = shown(out)
+    assert len(made) == len(source) and not any(interlaced for interlaced, _ in made)
+    assert all(luma != before for (_, luma), (_, before) in zip(made, source, strict=True))

@@ -170,7 +170,8 @@ def render_gaps(
         notes += rendering.reader.notes
         damage += [*rendering.damage(gap.until), *(too_short(plan, rendering.reader) if gap.until is None else ())]
     journal.finish(list(dict.fromkeys(damage)), list(dict.fromkeys(notes)))
-    report.first_packet, report.frames_colored, report.frames_styled = progress.first_packet, progress.colored, progress.styled
+    report.first_packet, report.frames_colored = progress.first_packet, progress.colored
+    report.frames_styled = progress.made if plan.style else 0
 
 
 def too_short(plan: Plan, reader: Reader) -> list[str]:

@@ -36,22 +36,22 @@ class Lengths:
 class Progress:
     """What a run counts: frames that were done before, frames in all (None: unknown), and what was made in this run.
 
-    `begun` is of `time.monotonic`; `first_packet` seconds after it.
+    `begun` is of `time.monotonic`; `first_packet` seconds after it; `made` frames of which `colored` got their colour here.
     """
 
     begun: float
     done: int = 0
     total: int | None = None
     colored: int = 0
-    styled: int = 0
+    made: int = 0
     first_packet: float | None = None
     listen: Listener = ignore
 
     def frame(self, frame: Frame) -> None:
         """A frame went to the encoder."""
         self.colored += frame.work.chroma is not None
-        self.styled += frame.work.styled is not None
         self.done += 1
+        self.made += 1
         self.listen(FrameDone(self.done - 1, self.done, self.total))
 
     def packet(self) -> None:

@@ -53,7 +53,7 @@ class Sessions(NamedTuple):
 
 def load(plan: Plan, pool: SessionPool) -> Sessions:
     """The planned networks on the planned device, for this film's sizes. They belong to the pool."""
-    if plan.style is not None:  # both are loaded at once
+    if plan.style is not None and plan.colors:  # both are loaded at once
         pool.prepare(plan.backend, plan.style.network.path, plan.style.network.shapes(1, *style_size(plan)))
     color = pool.get(plan.backend, plan.network.path, color_shapes(plan)) if plan.colors else None
     style = pool.get(plan.backend, plan.style.network.path, plan.style.network.shapes(1, *style_size(plan))) if plan.style else None
@@ -125,14 +125,18 @@ class Pipeline:
 
     @contextmanager
     def ahead(self, decoded: Iterable[tuple[int, Planes]], prefetch: int) -> Iterator[Iterable[Frame]]:
-        """As `run`, with a thread for each group of stages; the first and the last may be `prefetch` frames ahead of the next."""
+        """As `run`, with a thread for each group of stages; the first and the last may be `prefetch` frames ahead of the next.
+
+        Frames come without what only stages need: motion, content and what was made of it.
+        """
         groups = self._groups()
         with ExitStack() as stack:
             frames: Iterable[Frame] = self._frames(decoded)
             for number, (name, group) in enumerate(groups):
                 for stage in group:
                     frames = stage.run(frames)
-                outer = number in (0, len(groups) - 1)
+                outer, last = number in (0, len(groups) - 1), number == len(groups) - 1
+                frames = without_work(frames) if last else frames
                 frames = stack.enter_context(Prefetch(frames, prefetch if outer else 1, name))
             yield frames
 
@@ -153,8 +157,10 @@ class Pipeline:
         """Fresh stages in their order, by the thread that they share. Decoding is done in the first."""
         plan, style = self._plan, self._plan.style is not None
         steady = plan.job.steady != "off"
-        first: list[Stage] = [*self._full_size(), Shrink(color_view(plan), style_size(plan) if style else None)]
-        color: list[Stage] = [] if self._one_shot else [Cuts(look_ahead=self._look_ahead)]
+        first, color = list(self._full_size()), list[Stage]()
+        # What a style network looks at is large: it is not made for frames that wait to be looked at.
+        (color if style else first).append(Shrink(color_view(plan), style_size(plan) if style else None))
+        color += [] if self._one_shot else [Cuts(look_ahead=self._look_ahead)]
         color += [OnlyGrey()] if plan.job.only_grey else []
         color += [FindMotion()] if steady else []
         if self._sessions.color:
@@ -182,6 +188,13 @@ class Pipeline:
     def _render(self) -> Stage:
         job = self._plan.job
         return RenderStyle(self._target, job.style_strength, job.color_from) if self._plan.style else RenderColor(self._target)
+
+
+def without_work(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Frames that wait for the encoder, without what is as large as they are."""
+    for frame in frames:
+        frame.work.motion = frame.work.content = frame.work.styled = None
+        yield frame
 
 
 def coloring(session: Session, setting: Setting, *, steady: bool, batch: int = 1, mirror: bool = False) -> list[Stage]:

@@ -51,7 +51,7 @@ def _nvenc(name: str, formats: tuple[str, ...]) -> Coder:
 
 CODERS: dict[str, Coder] = {
     "h264": Coder(
-        "libx264", (0, 51, 18), presets=_words("preset", X264_PRESETS), default_preset="medium", lossless={"qp": "0"}, interlaced=True
+        "libx264", (0, 51, 18), presets=_words("preset", X264_PRESETS), default_preset="faster", lossless={"qp": "0"}, interlaced=True
     ),
     "hevc": Coder(
         "libx265",
