@@ -70,7 +70,7 @@ def grey_picture(shape: Shape, seed: int) -> Values:
     }
 
 
-def colour_picture(shape: Shape, seed: int) -> Values:
+def color_picture(shape: Shape, seed: int) -> Values:
     """RGB (N, 3, H, W) in [0, 1]: three grey ones."""
     grey = grey_picture((3 * shape[0], *shape[1:]), seed)["luma"]
     return {"picture": np.ascontiguousarray(grey.reshape(shape[0], 3, *shape[1:]))}
@@ -80,7 +80,7 @@ def picture_and_code(shape: Shape, seed: int) -> Values:
     """A picture, a code, and statistics that are held a little."""
     random = np.random.default_rng(seed)
     count = shape[0]
-    return colour_picture(shape, seed) | {
+    return color_picture(shape, seed) | {
         "code": random.normal(0, 0.3, (count, CODE)).astype(np.float32),
         "stats": random.uniform(0.5, 1.5, (count, STATISTICS)).astype(np.float32),
         "stats_weight": np.full(1, 0.01, np.float32),  # statistics that are made up and counted for more give white
@@ -107,11 +107,11 @@ KINDS = {
         ),
         Kind(
             "stylize-anime", "network", {"picture": PICTURE}, {"styled": PICTURE},
-            352, colour_picture, ((1, 32, 32), (2, 64, 96), (3, 96, 64), (1, 192, 320)), AnimeNetwork, 5_000_000, multiple=16,
+            352, color_picture, ((1, 32, 32), (2, 64, 96), (3, 96, 64), (1, 192, 320)), AnimeNetwork, 5_000_000, multiple=16,
         ),
         Kind(
             "encode-style", "encoder", {"picture": PICTURE}, {"code": ["N", CODE]},
-            256, colour_picture, ((1, 64, 64), (2, 64, 96), (1, 256, 320)), StyleEncoder, 5_000_000,
+            256, color_picture, ((1, 64, 64), (2, 64, 96), (1, 256, 320)), StyleEncoder, 5_000_000,
         ),
     )
 }  # fmt: skip

@@ -44,7 +44,7 @@ def test_a_call_that_is_cancelled_keeps_what_is_done_and_goes_on(tmp_path: Path)
 
 
 def test_messages_speak_of_arguments(tmp_path: Path) -> None:
-    film = make(tmp_path / "film.mp4", size=(96, 64), colour=True)
+    film = make(tmp_path / "film.mp4", size=(96, 64), color=True)
     with pytest.raises(InputError, match="use recolor=True"):
         vidcolor.colorize(film, tmp_path / "out.mp4")
     with pytest.raises(UsageError, match=r"^crf=900: ") as caught:

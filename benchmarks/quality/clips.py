@@ -59,8 +59,8 @@ def load(path: Path, limit: int | None = None) -> Clip:
             if planes.cb is not None:
                 truth.append(true_chroma(planes, box, size))
     shots = [frame.shot for frame in Cuts().run(grey_frames(luma))]
-    coloured = bool(truth) and float(np.mean([np.abs(c).mean() for c in truth])) > 0.004
-    return Clip(path.stem, luma, shots, truth if coloured else None)
+    colored = bool(truth) and float(np.mean([np.abs(c).mean() for c in truth])) > 0.004
+    return Clip(path.stem, luma, shots, truth if colored else None)
 
 
 def true_chroma(planes: Planes, box: Box, size: tuple[int, int]) -> Halves:
@@ -88,7 +88,7 @@ def grey_frames(luma: Sequence[Floats], shots: Sequence[int] | None = None) -> I
         yield frame
 
 
-def colour(clip: Clip, source: Source, point: Point, steady: str) -> list[Halves]:
+def color(clip: Clip, source: Source, point: Point, steady: str) -> list[Halves]:
     """Chroma (2, H, W) of each frame by the program's own stages; `steady` is "off" or "causal"."""
     session = source.open(1, *clip.luma[0].shape)
     frames: Iterable[Frame] = grey_frames(clip.luma, clip.shots)
@@ -125,7 +125,7 @@ def compare(clip: Clip, versions: dict[str, list[Halves]]) -> dict[str, dict[str
         for picture in pictures:
             small = np.asarray(cv2.resize(picture, CDC_SIZE, interpolation=cv2.INTER_AREA), np.uint8)
             shares.append(steadiness.histograms(small))
-            vivid.append(metrics.colourfulness(picture))
+            vivid.append(metrics.colorfulness(picture))
         scores[name] = {f"warp_{step}": float(np.mean(errors[name, step])) for step in STEPS if (name, step) in errors}
         scores[name] |= {"cdc": steadiness.distribution_consistency(shares, clip.shots), "colourfulness": float(np.mean(vivid))}
     return scores
@@ -138,7 +138,7 @@ def measure(
     rows: dict[str, Any] = {}
     for path in paths:
         clip = load(path, limit)
-        versions = {mode: colour(clip, source, point, mode) for mode in modes}
+        versions = {mode: color(clip, source, point, mode) for mode in modes}
         if sheets:
             write_sheet(sheets / f"{clip.name}.png", clip, versions)
         if clip.truth is not None:

@@ -74,7 +74,7 @@ def ciede2000(first: Array, second: Array) -> Array:
     return np.asarray(np.sqrt(np.maximum(dl**2 + dc**2 + dh**2 + rotation * dc * dh, 0)))
 
 
-def colourfulness(rgb: Picture) -> float:
+def colorfulness(rgb: Picture) -> float:
     """Hasler and Süsstrunk 2003, M(3), signed opponents, sRGB 0..255; 0 for grey, over 80 for very colourful pictures."""
     red, green, blue = np.moveaxis(rgb.astype(np.float32), -1, 0)
     red_green, yellow_blue = red - green, (red + green) / 2 - blue

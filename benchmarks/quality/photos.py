@@ -99,7 +99,7 @@ class Score:
         rgb = metrics.join(luma, chroma)
         difference = metrics.ciede2000(metrics.srgb_to_lab(rgb), lab)
         found = {
-            "colourfulness": metrics.colourfulness(rgb),
+            "colourfulness": metrics.colorfulness(rgb),
             "ciede2000": float(difference.mean()),
             "ciede2000_p95": float(np.quantile(difference, 0.95)),
             "blotches": metrics.blotches(luma, chroma),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-COLOURS = ("#3b82f6", "#e8710a", "#16a34a", "#d6409f", "#8b5cf6", "#0e9aa7", "#b8860b", "#e5484d")
+COLORS = ("#3b82f6", "#e8710a", "#16a34a", "#d6409f", "#8b5cf6", "#0e9aa7", "#b8860b", "#e5484d")
 INK = "#7d8590"
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM, ROW = 420, 320, 62, 34, 18, 48, 20
 """Pixels: of a panel, of the margins around what is drawn in it, and of a row of the legend."""
@@ -54,7 +54,7 @@ def draw(panels: Sequence[Panel], legend: Sequence[str]) -> str:
     parts = [part for i, panel in enumerate(panels) for part in draw_panel(panel, i * WIDTH)]
     for i, name in enumerate(legend):
         middle = HEIGHT + ROW * i + ROW // 2
-        parts.append(f'<path d="M{LEFT} {middle}h26" stroke="{colour(i)}" stroke-width="2.5"/>')
+        parts.append(f'<path d="M{LEFT} {middle}h26" stroke="{color(i)}" stroke-width="2.5"/>')
         parts.append(text(LEFT + 34, middle + 4, name))
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH * len(panels)}" height="{height}" '
     head += f'viewBox="0 0 {WIDTH * len(panels)} {height}" font-family="system-ui, sans-serif" font-size="12" fill="{INK}">'
@@ -84,15 +84,15 @@ def draw_panel(panel: Panel, left: float) -> list[str]:
         parts.append(polyline([put(*place) for place in panel.reference], INK, 'stroke-dasharray="5 4"'))
     for i, line in enumerate(panel.lines):
         shown = [put(*place) for place in line.places]
-        parts.append(polyline(shown, colour(i), 'stroke-width="2"'))
+        parts.append(polyline(shown, color(i), 'stroke-width="2"'))
         for j, (x, y) in enumerate(shown):
             note = f"<title>{escape(line.notes[j])}</title>" if line.notes else ""
-            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour(i)}">{note}</circle>')
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{color(i)}">{note}</circle>')
     return parts
 
 
-def colour(index: int) -> str:
-    return COLOURS[index % len(COLOURS)]
+def color(index: int) -> str:
+    return COLORS[index % len(COLORS)]
 
 
 def labels(values: Sequence[float]) -> list[str]:

@@ -67,11 +67,11 @@ def test_errors_are_json_too(film: Path, tmp_path: Path, run: Any) -> None:
 
 
 def test_a_film_in_colour_is_refused_with_the_hint(tmp_path: Path, run: Any) -> None:
-    colour = make(tmp_path / "colour.mp4", size=(96, 64), colour=True)
-    status, _, said = run(colour, "-o", tmp_path / "out.mp4")
+    color = make(tmp_path / "colour.mp4", size=(96, 64), color=True)
+    status, _, said = run(color, "-o", tmp_path / "out.mp4")
     assert status == 4
     assert "--recolor" in one_line(said)
-    assert run(colour, "-o", tmp_path / "out.mp4", "--recolor")[0] == 0
+    assert run(color, "-o", tmp_path / "out.mp4", "--recolor")[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -63,15 +63,15 @@ def one_line(text: str) -> str:
     return lines[0]
 
 
-@pytest.mark.parametrize("colour", [False, True])
-def test_a_film_comes_back_restyled_with_its_sound_and_times(program: Path, run: Any, colour: bool) -> None:
-    source = film(program / "film.mkv", colour=colour, audio=["aac"])
+@pytest.mark.parametrize("color", [False, True])
+def test_a_film_comes_back_restyled_with_its_sound_and_times(program: Path, run: Any, color: bool) -> None:
+    source = film(program / "film.mkv", color=color, audio=["aac"])
     status, said, _ = run(source, "--style", "warm", "-o", "out.mkv", "--json")
     assert status == 0
     report = json.loads(said)
     assert (report["style"], report["frames"], report["frames_styled"]) == ("warm", 6, 6)
-    assert report["frames_colored"] == (0 if colour else 6)
-    assert report["network"] == ("" if colour else "colorize-fast")
+    assert report["frames_colored"] == (0 if color else 6)
+    assert report["network"] == ("" if color else "colorize-fast")
     out = frames(program / "out.mkv").astype(int)
     assert out[..., 0].mean() > out[..., 2].mean() + 60, "warm is red"
     with av.open("out.mkv") as ours, av.open(str(source)) as theirs:
@@ -80,7 +80,7 @@ def test_a_film_comes_back_restyled_with_its_sound_and_times(program: Path, run:
 
 
 def test_ten_bits_come_out_as_ten_bits(program: Path, run: Any) -> None:
-    film(program / "film.mkv", pix_fmt="yuv420p10le", codec="libx265", colour=True)
+    film(program / "film.mkv", pix_fmt="yuv420p10le", codec="libx265", color=True)
     assert run("film.mkv", "--style", "warm", "-o", "out.mkv", "--codec", "hevc")[0] == 0
     with av.open("out.mkv") as box:
         assert next(box.decode(video=0)).format.name == "yuv420p10le"
@@ -89,13 +89,13 @@ def test_ten_bits_come_out_as_ten_bits(program: Path, run: Any) -> None:
 
 
 def test_at_strength_0_a_colour_film_is_what_it_was(program: Path, run: Any) -> None:
-    film(program / "film.mkv", colour=True)
+    film(program / "film.mkv", color=True)
     assert run("film.mkv", "--style", "warm", "--style-strength", 0, "--codec", "ffv1", "-o", "out.mkv")[0] == 0
     assert np.array_equal(frames(Path("out.mkv"), "yuv420p"), frames(Path("film.mkv"), "yuv420p"))
 
 
 def test_keep_colors_is_colour_from_the_film(program: Path, run: Any) -> None:
-    film(program / "film.mkv", colour=True)
+    film(program / "film.mkv", color=True)
     for name, words in (("a", ["--keep-colors"]), ("b", ["--color-from", "film"]), ("c", [])):
         assert run("film.mkv", "--style", "warm", "--codec", "ffv1", "-o", f"{name}.mkv", *words)[0] == 0
     a, b, c, source = (frames(Path(f"{name}.mkv"), "yuv420p") for name in ("a", "b", "c", "film"))
@@ -105,7 +105,7 @@ def test_keep_colors_is_colour_from_the_film(program: Path, run: Any) -> None:
 
 
 def test_a_mix_lies_between_its_styles(program: Path, run: Any) -> None:
-    film(program / "film.mkv", colour=True)
+    film(program / "film.mkv", color=True)
     means = {}
     for word in ("warm", "cold", "warm:0.5,cold:0.5", "warm,cold"):
         assert run("film.mkv", "--style", word, "--codec", "ffv1", "-o", "out.mkv", "--overwrite")[0] == 0
@@ -118,7 +118,7 @@ def test_a_network_of_one_style_needs_no_code(program: Path, run: Any) -> None:
     own = program.parent / "own"
     own.mkdir()
     write_style(own, "drawn", network="drawing", code=[])
-    film(program / "film.mkv", colour=True)
+    film(program / "film.mkv", color=True)
     assert run("film.mkv", "--style", "drawn", "--codec", "ffv1", "-o", "out.mkv")[0] == 0
     assert np.abs(frames(Path("out.mkv")).mean() - frames(Path("film.mkv")).mean() / 2) < 3
     write_style(own, "wrong", network="drawing")
@@ -185,7 +185,7 @@ def test_the_plan_says_the_style(program: Path, run: Any) -> None:
 
 
 def test_a_colour_film_that_is_restyled_needs_no_generator(program: Path, run: Any) -> None:
-    film(program / "film.mp4", colour=True)
+    film(program / "film.mp4", color=True)
     _, said, _ = run("film.mp4", "-o", "out.mp4", "--style", "warm", "--dry-run", "--json")
     told = json.loads(said)
     assert (told["network"], told["kind"]) == (None, "color")
@@ -203,7 +203,7 @@ def test_the_style_looks_as_closely_as_asked_and_never_closer_than_the_film_unas
 
 
 def test_preview_shows_the_style(program: Path, run: Any) -> None:
-    film(program / "film.mp4", colour=True)
+    film(program / "film.mp4", color=True)
     red = {}
     for name in ("cold", "warm"):
         assert run("film.mp4", "--style", name, "--preview", f"{name}.png")[0] == 0
@@ -213,14 +213,14 @@ def test_preview_shows_the_style(program: Path, run: Any) -> None:
 
 
 def test_with_only_grey_colour_shots_are_restyled_in_their_own_colour(program: Path, run: Any) -> None:
-    film(program / "film.mkv", colour=True)
+    film(program / "film.mkv", color=True)
     status, said, _ = run("film.mkv", "--style", "warm", "--only-grey", "-o", "out.mkv", "--json")
     assert status == 0
     assert (json.loads(said)["frames_colored"], json.loads(said)["frames_styled"]) == (0, 6)
 
 
 def test_a_resumed_run_equals_an_unbroken_one_and_other_settings_are_refused(program: Path, run: Any) -> None:
-    film(program / "film.mkv", frames=40, colour=True)
+    film(program / "film.mkv", frames=40, color=True)
 
     def stop(event: Event) -> None:
         if isinstance(event, SegmentDone):

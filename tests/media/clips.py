@@ -17,20 +17,20 @@ from vidcolor.media.samples.formats import describe
 FFMPEG_RANGE = {"limited": 1, "full": 2}
 
 
-def picture(index: int, size: tuple[int, int], colour: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def picture(index: int, size: tuple[int, int], color: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Y in [0, 1], Cb and Cr in [-0.5, 0.5], each (height, width) float64: waves, an edge and fixed noise that move with `index`."""
     width, height = size
     x, y = np.meshgrid(np.arange(width) + 2 * index, np.arange(height))
     noise = np.random.default_rng(7).random((height, 4 * width))[:, [i % (4 * width) for i in range(2 * index, 2 * index + width)]]
     luma = 0.5 + 0.25 * np.sin(x / 5) * np.cos(y / 7) + 0.1 * (x // 16 % 2) + 0.1 * (noise - 0.5)
-    if not colour:
+    if not color:
         return luma, np.zeros_like(luma), np.zeros_like(luma)
     return luma, 0.2 * np.sin(x / 11), 0.2 * np.cos(y / 9)
 
 
-def video_frame(index: int, size: tuple[int, int], pix_fmt: str, colour: bool = False, full: bool = False) -> av.VideoFrame:
+def video_frame(index: int, size: tuple[int, int], pix_fmt: str, color: bool = False, full: bool = False) -> av.VideoFrame:
     """One frame of the moving picture in any pixel format; code values are written by hand where the format is planar YUV or grey."""
-    y, cb, cr = picture(index, size, colour)
+    y, cb, cr = picture(index, size, color)
     form = describe(pix_fmt)
     if form.packing != "planar" or form.rgb or form.shift:
         if form.rgb:
@@ -38,7 +38,7 @@ def video_frame(index: int, size: tuple[int, int], pix_fmt: str, colour: bool = 
             between = av.VideoFrame.from_ndarray(np.clip(np.rint(rgb * 65535), 0, 65535).astype(np.uint16), format="rgb48le")
         else:
             bridge = "gray16le" if form.chroma == "400" else f"yuv{form.chroma}p" + ("" if form.depth == 8 else "16le")
-            between = video_frame(index, size, bridge, colour, full)
+            between = video_frame(index, size, bridge, color, full)
         return between if between.format.name == pix_fmt else between.reformat(format=pix_fmt)
     peak, scale = (1 << form.depth) - 1, 1 << (form.depth - 8)
     full = full or form.full_range
@@ -66,7 +66,7 @@ def make(
     rate: Fraction | int = 25,
     pts: Sequence[int] | None = None,
     time_base: Fraction | None = None,
-    colour: bool = False,
+    color: bool = False,
     full: bool | None = None,
     matrix: int | None = None,
     primaries: int | None = None,
@@ -145,7 +145,7 @@ def make(
             _mux_subtitles(out, stream, name, length)
         flags = _field_flags(interlaced, size, pix_fmt) if interlaced else None
         for index, moment in enumerate(times):
-            frame = video_frame(index, size, pix_fmt, colour, bool(full))
+            frame = video_frame(index, size, pix_fmt, color, bool(full))
             if flags:
                 flags.push(frame)
                 frame = flags.pull()

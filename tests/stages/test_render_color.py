@@ -28,9 +28,7 @@ def picture(layout: Layout, seed: int = 0) -> np.ndarray:
     return np.clip(np.round(black + luma * (white - black)), 0, (1 << layout.depth) - 1).astype(layout.dtype)
 
 
-def coloured(
-    source: Layout, target: Layout, chroma: np.ndarray | float = 0.2, box: Box | None = None, y: np.ndarray | None = None
-) -> Frame:
+def colored(source: Layout, target: Layout, chroma: np.ndarray | float = 0.2, box: Box | None = None, y: np.ndarray | None = None) -> Frame:
     y = picture(source) if y is None else y
     y.flags.writeable = False
     box = box or Box(0, 0, source.width, source.height)
@@ -60,7 +58,7 @@ def to_rgb(out: Planes) -> np.ndarray:
 def test_no_pixel_leaves_rgb_by_more_than_rounding(chroma: str, depth: int, full_range: bool) -> None:
     layout = Layout(75, 41, depth=depth, chroma=chroma, full_range=full_range, matrix="bt601")
     vivid = np.random.default_rng(1).uniform(-0.5, 0.5, (2, 8, 16))
-    out = coloured(layout, layout, vivid).out
+    out = colored(layout, layout, vivid).out
     black, white = layout.luma_codes
     legal = (out.y >= black) & (out.y <= white)
     rgb = to_rgb(out)[legal]
@@ -74,7 +72,7 @@ def test_luma_is_the_sources_own_array_and_untouched() -> None:
     layout = Layout(64, 32)
     y = picture(layout)
     before = y.copy()
-    frame = coloured(layout, layout, y=y)
+    frame = colored(layout, layout, y=y)
     assert frame.out.y is y
     assert np.array_equal(y, before)
 
@@ -86,7 +84,7 @@ def test_flat_colour_on_flat_grey_comes_out_as_that_colour(chroma: str, siting: 
     source = Layout(67, 35, chroma="400", fields=fields)
     target = replace(source, chroma=chroma, siting=siting, depth=10)
     y = np.full((35, 67), 126, np.uint8)
-    out = coloured(source, target, np.array([0.1, -0.05]).reshape(2, 1, 1), y=y).out
+    out = colored(source, target, np.array([0.1, -0.05]).reshape(2, 1, 1), y=y).out
     assert out.layout == target
     assert out.cb.shape == out.cr.shape == target.chroma_shape
     assert out.cb.dtype == np.uint16
@@ -99,7 +97,7 @@ def test_chroma_goes_through_the_targets_matrix() -> None:
     rgb = {}
     for matrix in ("bt709", "bt601", "bt2020"):
         layout = Layout(64, 32, chroma="444", depth=16, matrix=matrix)
-        out = coloured(layout, layout, np.array([0.1, -0.05]).reshape(2, 1, 1), y=y.astype(np.uint16) << 8).out
+        out = colored(layout, layout, np.array([0.1, -0.05]).reshape(2, 1, 1), y=y.astype(np.uint16) << 8).out
         rgb[matrix] = to_rgb(out)[16, 32]
     # The same change of R - B and of G - B at the same luma: only the weights of luma differ between matrices.
     assert rgb["bt601"] - rgb["bt601"].mean() == pytest.approx(rgb["bt709"] - rgb["bt709"].mean(), abs=1e-3)
@@ -110,7 +108,7 @@ def test_chroma_goes_through_the_targets_matrix() -> None:
 def test_outside_the_box_is_neutral_and_inside_is_not(chroma: str) -> None:
     layout = Layout(96, 64, chroma=chroma)
     y = np.full((64, 96), 126, np.uint8)
-    out = coloured(layout, layout, 0.1, box=Box(8, 12, 80, 40), y=y).out
+    out = colored(layout, layout, 0.1, box=Box(8, 12, 80, 40), y=y).out
     across, down = SUBSAMPLING[chroma]
     inside = np.zeros_like(out.cb, bool)
     inside[12 >> down : 52 >> down, 8 >> across : 88 >> across] = True
@@ -137,7 +135,7 @@ def test_left_siting_looks_half_a_pixel_to_the_left_of_centre_siting() -> None:
     cb = {}
     for siting in ("left", "center"):
         layout = Layout(256, 64, depth=16, siting=siting)
-        cb[siting] = coloured(layout, layout, chroma, y=y).out.cb.astype(float)
+        cb[siting] = colored(layout, layout, chroma, y=y).out.cb.astype(float)
     step = np.diff(cb["center"][16, 32:96]).mean() / 2
     shift = (cb["center"] - cb["left"])[16, 32:96].mean()
     assert 0.02 * step < shift < step
@@ -147,10 +145,10 @@ def test_fields_of_an_interlaced_picture_do_not_share_chroma() -> None:
     layout = Layout(64, 64, fields="tff")
     y = np.full((64, 64), 60, np.uint8)
     y[1::2] = 240  # the second field is beyond white: there is no room for colour
-    out = coloured(layout, layout, 0.1, y=y).out
+    out = colored(layout, layout, 0.1, y=y).out
     assert (out.cb[0::2] > 128).all()
     assert (out.cb[1::2] == 128).all()
-    mixed = coloured(replace(layout, fields="progressive"), replace(layout, fields="progressive"), 0.1, y=y.copy()).out
+    mixed = colored(replace(layout, fields="progressive"), replace(layout, fields="progressive"), 0.1, y=y.copy()).out
     assert (mixed.cb == 128).all()
 
 
@@ -159,7 +157,7 @@ def test_hdr_chroma_is_weaker_where_the_tone_curve_is_steep(transfer: str, code:
     hdr = Layout(64, 32, depth=10, transfer=transfer, matrix="bt709")
     sdr = replace(hdr, transfer="sdr")
     y = np.full((32, 64), code, np.uint16)
-    strength = {layout.transfer: coloured(layout, layout, 0.01, y=y.copy()).out.cb[8, 8] - 512.0 for layout in (hdr, sdr)}
+    strength = {layout.transfer: colored(layout, layout, 0.01, y=y.copy()).out.cb[8, 8] - 512.0 for layout in (hdr, sdr)}
     assert 0.2 * strength["sdr"] < strength[transfer] < strength["sdr"]
 
 
@@ -179,7 +177,7 @@ def kept(planes: Planes, target: Layout) -> Planes:
     return next(RenderColor(target).run([frame])).out
 
 
-def colour_ramp(layout: Layout) -> Planes:
+def color_ramp(layout: Layout) -> Planes:
     """A source whose Cb rises with x and Cr falls with y, sampled where the layout sites its chroma."""
     across, down = SUBSAMPLING[layout.chroma]
     height, width = layout.chroma_shape
@@ -193,7 +191,7 @@ def colour_ramp(layout: Layout) -> Planes:
 
 
 def test_a_kept_frame_of_the_same_layout_leaves_as_it_came() -> None:
-    source = colour_ramp(Layout(64, 32))
+    source = color_ramp(Layout(64, 32))
     out = kept(source, source.layout)
     assert out.y is source.y
     assert out.cb is source.cb
@@ -203,16 +201,16 @@ def test_a_kept_frame_of_the_same_layout_leaves_as_it_came() -> None:
 @pytest.mark.parametrize("chroma", FORMATS)
 @pytest.mark.parametrize("siting", ["left", "center"])
 def test_a_kept_frame_of_another_chroma_format_keeps_its_colours_in_place(chroma: str, siting: str) -> None:
-    source = colour_ramp(Layout(64, 32, depth=12))
+    source = color_ramp(Layout(64, 32, depth=12))
     target = Layout(64, 32, depth=12, chroma=chroma, siting=siting)
-    out, truth = kept(source, target), colour_ramp(target)
+    out, truth = kept(source, target), color_ramp(target)
     inner = (slice(2, -2), slice(3, -3))
     for ours, theirs in ((out.cb, truth.cb), (out.cr, truth.cr)):
         assert np.abs(ours.astype(int) - theirs.astype(int))[inner].max(initial=0) <= 2
 
 
 def test_a_kept_frame_at_a_greater_depth_is_shifted_exactly() -> None:
-    source = colour_ramp(Layout(64, 32))
+    source = color_ramp(Layout(64, 32))
     out = kept(source, replace(source.layout, depth=10))
     assert np.array_equal(out.cb, source.cb.astype(np.uint16) << 2)
 
@@ -223,7 +221,7 @@ def test_luma_is_shifted_exactly_or_rounded_to_the_depth_of_the_target(held: int
     y = picture(source)
     target = replace(source, depth=depth)
     wanted = np.minimum(np.floor(y * 2.0 ** (depth - held) + 0.5), (1 << depth) - 1)
-    for out in (coloured(source, target, y=y).out, kept(Planes(y, None, None, source), target)):
+    for out in (colored(source, target, y=y).out, kept(Planes(y, None, None, source), target)):
         assert out.y.dtype == target.dtype
         assert np.array_equal(out.y, wanted)
 
@@ -240,12 +238,12 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="grey layout"):
         RenderColor(replace(layout, chroma="400"))
     with pytest.raises(ValueError, match="64x32"):
-        coloured(layout, Layout(32, 32))
+        colored(layout, Layout(32, 32))
     with pytest.raises(ValueError, match="range"):
-        coloured(layout, replace(layout, full_range=True))
+        colored(layout, replace(layout, full_range=True))
     with pytest.raises(ValueError, match="bt601"):
-        kept(colour_ramp(replace(layout, matrix="bt601")), layout)
-    bare = frame_of(0, 0, colour_ramp(layout), Work(np.zeros((32, 64), np.float32), Box(0, 0, 64, 32)), color_source="made")
+        kept(color_ramp(replace(layout, matrix="bt601")), layout)
+    bare = frame_of(0, 0, color_ramp(layout), Work(np.zeros((32, 64), np.float32), Box(0, 0, 64, 32)), color_source="made")
     with pytest.raises(ValueError, match="no chroma"):
         next(RenderColor(layout).run([bare]))
 
@@ -255,7 +253,7 @@ def test_chroma_of_an_upright_view_lies_where_it_belongs_in_a_picture_stored_tur
     source = Layout(64, 32, chroma="400")
     target = replace(source, chroma="444")
     chroma = np.random.default_rng(3).uniform(-0.2, 0.2, (2, 8, 16)).astype(np.float32)
-    straight = coloured(source, target, chroma)
+    straight = colored(source, target, chroma)
     work = straight.work
     upright = Work(np.rot90(work.luma, turns), work.box, np.rot90(chroma, turns, (1, 2)), turns=turns)
     turned = next(RenderColor(target).run([frame_of(0, 0, straight.picture, upright)]))

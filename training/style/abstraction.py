@@ -9,7 +9,7 @@ from training.shared.photos import Array, Picture
 
 STEPS, HARD, STEPPED = 7, 6.0, 0.75
 """Steps of lightness, how hard their edges are, and how much of them there is (Winnemoeller et al. 2006, section 3.3)."""
-COLOUR = 1.35
+COLOR = 1.35
 """How much stronger colours become, in Lab: their hue stays."""
 FINE, WIDER, ALONG = 1.0, 1.6, 2.5
 """Deviation in pixels of the finer Gaussian across a line, how much wider the other is, and deviation along the line."""
@@ -30,7 +30,7 @@ def abstract(rgb: Picture) -> Array:
     stepped = near + np.tanh((light - near) * STEPS * HARD) / (2 * STEPS)
     light = np.clip(STEPPED * stepped + (1 - STEPPED) * light, 0, 1)
     lab[..., 0] = 100 * (light + 0.35 * light * (1 - light))
-    lab[..., 1:] = lab[..., 1:] * np.float32(COLOUR)
+    lab[..., 1:] = lab[..., 1:] * np.float32(COLOR)
     painted = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1)
     dark = ink(cv2.cvtColor(calm, cv2.COLOR_RGB2LAB)[..., 0].astype(np.float32) / 255)
     return np.asarray(painted * (1 - dark[..., None]), np.float32)

@@ -15,7 +15,7 @@ from torch.utils.data import IterableDataset
 
 from training.shared.photos import Array, Picture
 from training.shared.vgg import VGG16
-from training.style.losses import colours, gram
+from training.style.losses import colors, gram
 from training.style.network import StyleEncoder
 
 SIDE, CROP, CROPS = 320, 256, 4
@@ -31,7 +31,7 @@ class Styles:
 
     names: list[str]
     grams: list[Tensor]
-    colours: Tensor
+    colors: Tensor
     seen: Tensor
     odds: Tensor
     first: int
@@ -111,7 +111,7 @@ def load_styles(places: Sequence[Path], vgg: VGG16, encoder: StyleEncoder, held_
             maps = vgg((parts * 255).contiguous(memory_format=torch.channels_last))
         for kept, x in zip(styles.grams, maps, strict=True):
             kept[row] = gram(x).mean(0)
-        styles.colours[row] = colours(parts).mean(0)
+        styles.colors[row] = colors(parts).mean(0)
         styles.seen[row] = encoder.see(parts)
     return styles
 

@@ -57,7 +57,7 @@ def structure(styled: Tensor, content: Tensor, enough: float = 0.6) -> Tensor:
     return F.relu(enough - ssim.mean((1, 2, 3))).mean()
 
 
-def colours(rgb: Tensor) -> Tensor:
+def colors(rgb: Tensor) -> Tensor:
     """Mean and the six entries of the covariance (N, 9) of RGB (N, 3, H, W)."""
     flat = rgb.float().flatten(2)
     centre = flat.mean(2, keepdim=True)
@@ -65,10 +65,10 @@ def colours(rgb: Tensor) -> Tensor:
     return torch.cat([centre[:, :, 0], torch.stack([covariance[:, i, j] for i in range(3) for j in range(i, 3)], 1)], 1)
 
 
-def colour_statistics(styled: Tensor, wanted: Tensor) -> Tensor:
+def color_statistics(styled: Tensor, wanted: Tensor) -> Tensor:
     """Squared distance of `colours` from the wanted (N, 9): the palette, which Gram matrices learn slowly."""
     scale = torch.tensor([1.0] * 3 + [5.0] * 6)
-    return ((colours(styled) - wanted) * scale).square().sum(1).mean() * 4
+    return ((colors(styled) - wanted) * scale).square().sum(1).mean() * 4
 
 
 def moved(picture: Tensor, flow: Tensor) -> Tensor:

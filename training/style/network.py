@@ -187,8 +187,8 @@ class StyleNetwork(nn.Module):
         shown = picture * 2 - 1
         fours = F.pixel_unshuffle(shown, 2)
         matrix, offset = alike(palette[:, :9].reshape(-1, 3, 3)), palette[:, 9:].repeat_interleave(4, 1)[..., None]
-        colours = CONTRAST * (matrix @ fours.flatten(2) + offset).reshape(fours.shape)
-        styled = torch.sigmoid(colours + self.painter(shown, fours, layer, level, 1.0))
+        colors = CONTRAST * (matrix @ fours.flatten(2) + offset).reshape(fours.shape)
+        styled = torch.sigmoid(colors + self.painter(shown, fours, layer, level, 1.0))
         return F.pixel_shuffle(styled, 2), torch.cat(measured, 1)
 
     def bound(self, limit: float = 2.0) -> None:
@@ -238,9 +238,9 @@ class AnimeNetwork(nn.Module):
         shown = picture * 2 - 1
         fours = F.pixel_unshuffle(shown, 2)
         matrix, offset = alike(self.palette.weight[None, :, :, 0, 0])[0], cast(Tensor, self.palette.bias).repeat_interleave(4)
-        colours = F.conv2d(fours, matrix[..., None, None], offset)
+        colors = F.conv2d(fours, matrix[..., None, None], offset)
         change = self.painter(shown, fours, lambda convolution, x: convolution(x), lambda x, stride: x, BRANCH)
-        return F.pixel_shuffle(torch.sigmoid(colours + change), 2)
+        return F.pixel_shuffle(torch.sigmoid(colors + change), 2)
 
 
 class StyleEncoder(nn.Module):
@@ -278,9 +278,9 @@ class StyleEncoder(nn.Module):
 
     def see(self, picture: Tensor) -> Tensor:
         """Statistics (N, F) of RGB (N, 3, H, W) in [0, 1]."""
-        colours = picture.flatten(2)
-        mean = colours.mean(2, keepdim=True)
-        covariance = (colours - mean) @ (colours - mean).transpose(1, 2) / colours.shape[2]
+        colors = picture.flatten(2)
+        mean = colors.mean(2, keepdim=True)
+        covariance = (colors - mean) @ (colors - mean).transpose(1, 2) / colors.shape[2]
         upper = [covariance[:, i, j, None] for i in range(3) for j in range(i, 3)]
         seen = [mean.flatten(1), *upper]
         x = self.stem((picture - 0.498) / 0.502)

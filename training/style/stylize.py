@@ -23,7 +23,7 @@ from training.shared.loop import Loop, common_options
 from training.shared.photos import load_photos
 from training.shared.vgg import VGG16, load_vgg16
 from training.style.data import Pairs, Styles, load_styles
-from training.style.losses import colour_statistics, content_loss, gram_loss, moved, structure, total_variation
+from training.style.losses import color_statistics, content_loss, gram_loss, moved, structure, total_variation
 from training.style.network import CODE, STATISTICS, StyleEncoder, StyleNetwork
 
 WEIGHTS = {"content": 0.5, "gram": 8.0, "colour": 1.0, "structure": 3.0, "steady": 80.0, "smooth": 0.3, "likeness": 1.0}
@@ -146,7 +146,7 @@ class Run(Loop):
         losses = {
             "content": content_loss([x[:few] for x in maps], known),
             "gram": gram_loss(maps, wanted),
-            "colour": colour_statistics(styled, self.styles.colours[chosen]),
+            "colour": color_statistics(styled, self.styles.colors[chosen]),
             "structure": structure(styled, clean),
             "steady": ((moved(styled[:some], flow[:some]) - after).square() * inside[:some]).mean(),
             "smooth": total_variation(styled),

@@ -17,7 +17,7 @@ BLUE, RED = 0.05, -0.03
 FRAMES = 12
 
 
-def write_clip(path: Path, cut: int | None = None, coloured: bool = True) -> Path:
+def write_clip(path: Path, cut: int | None = None, colored: bool = True) -> Path:
     """A still scene of 256 x 256 in one colour, in FFV1; another scene from frame `cut` on."""
     with av.open(str(path), "w") as writer:
         stream = writer.add_stream("ffv1", rate=Fraction(25))
@@ -29,8 +29,8 @@ def write_clip(path: Path, cut: int | None = None, coloured: bool = True) -> Pat
             rng = np.random.default_rng(int(after))
             noise = cv2.GaussianBlur(rng.uniform(0, 1, (256, 256)).astype(np.float32), (0, 0), 4)
             luma = 60 + 120 * (noise - noise.min()) / (noise.max() - noise.min()) + (40 if after else 0)
-            colour = (RED, BLUE) if after else (BLUE, RED)
-            codes = [np.full((128, 128), 128 + 224 * c * coloured, np.float32) for c in colour]
+            color = (RED, BLUE) if after else (BLUE, RED)
+            codes = [np.full((128, 128), 128 + 224 * c * colored, np.float32) for c in color]
             picture = np.concatenate([plane.reshape(-1, 256) for plane in (luma, *codes)])
             writer.mux(stream.encode(av.VideoFrame.from_ndarray(np.rint(picture).astype(np.uint8), format="yuv420p")))
         writer.mux(stream.encode(None))
@@ -65,7 +65,7 @@ def test_a_coloured_clip_brings_its_true_chroma_and_a_grey_one_none(tmp_path: Pa
     assert clip.luma[0].shape == (256, 256)
     np.testing.assert_allclose(clip.truth[0][0], BLUE, atol=1 / 224)
     np.testing.assert_allclose(clip.truth[0][1], RED, atol=1 / 224)
-    assert clips.load(write_clip(tmp_path / "b.mkv", coloured=False)).truth is None
+    assert clips.load(write_clip(tmp_path / "b.mkv", colored=False)).truth is None
     assert len(clips.load(tmp_path / "a.mkv", limit=5).luma) == 5
 
 
@@ -97,7 +97,7 @@ def test_a_cut_is_no_unsteadiness(tmp_path: Path) -> None:
 
 def test_gain_is_part_of_the_point(tmp_path: Path) -> None:
     clip = clips.load(write_clip(tmp_path / "a.mkv"), limit=2)
-    plain, doubled = (clips.colour(clip, Flicker(), Point(1, 0, gain), "off") for gain in (0.5, 1))
+    plain, doubled = (clips.color(clip, Flicker(), Point(1, 0, gain), "off") for gain in (0.5, 1))
     np.testing.assert_allclose(doubled[0], 2 * plain[0].astype(np.float32), atol=1e-3)
 
 

@@ -73,17 +73,17 @@ def test_chroma_of_pure_blue_and_red_is_half_a_unit() -> None:
 
 
 def test_colourfulness_of_grey_is_nothing() -> None:
-    assert metrics.colourfulness(np.random.default_rng(0).integers(0, 256, (16, 16, 1), np.uint8).repeat(3, 2)) == 0
+    assert metrics.colorfulness(np.random.default_rng(0).integers(0, 256, (16, 16, 1), np.uint8).repeat(3, 2)) == 0
 
 
 def test_colourfulness_of_one_colour_is_three_tenths_of_its_opponents() -> None:
     # rg = 100, yb = 50 - 200 = -150
-    assert metrics.colourfulness(flat(100, 0, 200)) == pytest.approx(0.3 * np.hypot(100, -150))
+    assert metrics.colorfulness(flat(100, 0, 200)) == pytest.approx(0.3 * np.hypot(100, -150))
 
 
 def test_colourfulness_takes_opponents_with_their_sign() -> None:
     half = np.concatenate([flat(255, 0, 0), flat(0, 255, 0)])  # rg = ±255: mean 0, deviation 255; yb = 127.5 everywhere
-    assert metrics.colourfulness(half) == pytest.approx(255 + 0.3 * 127.5)
+    assert metrics.colorfulness(half) == pytest.approx(255 + 0.3 * 127.5)
 
 
 def test_chroma_psnr_of_a_known_error() -> None:

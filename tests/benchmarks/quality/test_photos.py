@@ -59,7 +59,7 @@ class Oracle:
         pass
 
 
-class MeanColour:
+class MeanColor:
     """A judge that sees four strips of mean colour."""
 
     name, calls = "mean colour", 0
@@ -95,7 +95,7 @@ def test_a_picture_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 def test_true_chroma_scores_as_the_truth_and_grey_as_grey(tmp_path: Path) -> None:
     chosen = photos.load(pack(tmp_path / "a.tar", [f"{i}.png" for i in range(8)]))
     points = [Point(1, 0), Point(0, 0), Point(0.5, 0), Point(0.5, 0, 2)]
-    judge = MeanColour()
+    judge = MeanColor()
     result = photos.measure(chosen, Oracle(chosen), points, {"": judge}, tmp_path / "cache", tmp_path / "sheets")
     true, grey, half, doubled = result["points"]
     assert true["gain_db"] > 20
@@ -153,8 +153,8 @@ def test_the_judge_makes_four_samples_and_does_not_depend_on_the_batch() -> None
 def test_a_second_judge_adds_its_own_figures_and_changes_none(tmp_path: Path) -> None:
     chosen = photos.load(pack(tmp_path / "a.tar", [f"{i}.png" for i in range(4)]))
     points = [Point(0.5, 0)]
-    one = photos.measure(chosen, Oracle(chosen), points, {"": MeanColour()})
-    both = photos.measure(chosen, Oracle(chosen), points, {"": MeanColour(), "_vgg": MeanColour()})
+    one = photos.measure(chosen, Oracle(chosen), points, {"": MeanColor()})
+    both = photos.measure(chosen, Oracle(chosen), points, {"": MeanColor(), "_vgg": MeanColor()})
     assert both["judges"] == ["mean colour"] * 2
     first, second = one["points"][0], both["points"][0]
     assert {key: second[key] for key in first} == first
@@ -283,7 +283,7 @@ def test_the_work_size_is_used_and_told(tmp_path: Path) -> None:
     chosen = photos.load(pack(tmp_path / "a.tar", ["a.png", "b.png"]))
     source = Sided()
     source.sizes.clear()
-    result = photos.measure(chosen, source, [Point(1, 0)], {"": MeanColour()}, short_side=96)
+    result = photos.measure(chosen, source, [Point(1, 0)], {"": MeanColor()}, short_side=96)
     assert source.sizes == [(1, 96, 128)] * 2  # 256 x 300 to the nearest multiple of 32
     assert (result["network"], result["short_side"]) == ("sided, 96 px", 96)
 

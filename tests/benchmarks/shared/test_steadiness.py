@@ -13,7 +13,7 @@ def texture(height: int = 96, width: int = 160) -> np.ndarray:
     return (smooth - smooth.min()) / (smooth.max() - smooth.min())
 
 
-def colours(height: int = 96, width: int = 160) -> np.ndarray:
+def colors(height: int = 96, width: int = 160) -> np.ndarray:
     x, y = np.meshgrid(np.arange(width), np.arange(height))
     return np.stack([0.2 * np.sin(x / 9), 0.2 * np.cos(y / 7)]).astype(np.float32)
 
@@ -30,7 +30,7 @@ def test_constant_chroma_under_a_pan_has_no_warp_error() -> None:
 
 
 def test_chroma_that_moves_with_the_picture_has_next_to_no_warp_error() -> None:
-    luma, chroma = texture(), colours()
+    luma, chroma = texture(), colors()
     path = steadiness.trace(pan(luma, 3), luma)
     moving = steadiness.warp_error(pan(chroma, 3), chroma, path)
     left_behind = steadiness.warp_error(chroma, chroma, path)
@@ -40,7 +40,7 @@ def test_chroma_that_moves_with_the_picture_has_next_to_no_warp_error() -> None:
 
 
 def test_flicker_of_a_known_size_has_a_known_warp_error() -> None:
-    luma, chroma = texture(), colours()
+    luma, chroma = texture(), colors()
     other = chroma + np.array([0.04, 0], np.float32)[:, None, None]
     path = steadiness.trace(luma, luma)
     assert path.visible.all()

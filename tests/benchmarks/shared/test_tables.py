@@ -167,9 +167,9 @@ def test_the_second_judge_has_columns_where_a_result_has_them() -> None:
 
 
 def test_networks_are_compared_where_their_colours_are_about_as_vivid() -> None:
-    def point(gain: float, colours: float) -> dict[str, Any]:
-        figures = {"frechet_ratio": 0.2, "kid_ratio": 0.1, "colourfulness_ratio": colours}
-        return {"point": f"{colours}:0", "gain_db": gain, "ciede2000": 9.0} | figures
+    def point(gain: float, colors: float) -> dict[str, Any]:
+        figures = {"frechet_ratio": 0.2, "kid_ratio": 0.1, "colourfulness_ratio": colors}
+        return {"point": f"{colors}:0", "gain_db": gain, "ciede2000": 9.0} | figures
 
     frame = results.frame("quality-photos") | {"subset": "all", "grey": {"ciede2000": 11.0}}
     whole = frame | {"network": "a", "photos": 200, "points": [point(2.0, 0.5), point(1.0, 0.79), point(0.5, 0.9)]}

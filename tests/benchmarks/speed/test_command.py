@@ -154,7 +154,7 @@ def test_first_packet_and_memory_of_the_real_command(source: Path, tmp_path: Pat
 
 
 @pytest.fixture
-def colour(tmp_path: Path) -> Path:
+def color(tmp_path: Path) -> Path:
     """Four frames of 64 x 48 in one colour."""
     path = tmp_path / "colour.mkv"
     with av.open(str(path), "w") as writer:
@@ -174,8 +174,8 @@ def chroma(path: Path) -> list[int]:
         return [round(float(footage.plane(frame, index).mean())) for index in (1, 2)]
 
 
-def test_a_clip_to_restyle_keeps_its_colour_unless_grey_is_asked_for(colour: Path, tmp_path: Path) -> None:
-    clips = [command.prepare(arguments(colour, tmp_path, *words)) for words in (["--style", "a"], ["--style", "a", "--grey"], [])]
+def test_a_clip_to_restyle_keeps_its_colour_unless_grey_is_asked_for(color: Path, tmp_path: Path) -> None:
+    clips = [command.prepare(arguments(color, tmp_path, *words)) for words in (["--style", "a"], ["--style", "a", "--grey"], [])]
     assert [chroma(clip) for clip in clips] == [pytest.approx([90, 170], abs=2), [128, 128], [128, 128]]
     assert clips[0] != clips[1] == clips[2]
 
@@ -201,9 +201,9 @@ def test_what_restyles_needs_a_style(words: list[str], capsys: pytest.CaptureFix
 
 
 def test_fusion_is_compared_with_style_alone_and_with_both_one_after_the_other(
-    colour: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    color: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    args = arguments(colour, tmp_path, "--style", "a", "--fusion", "--pairs", "2")
+    args = arguments(color, tmp_path, "--style", "a", "--fusion", "--pairs", "2")
 
     def timed(words: list[str]) -> tuple[float, dict[str, object]]:
         (tmp_path / "throughput.mp4").touch()
@@ -244,8 +244,8 @@ def test_sides_take_turns_and_the_peer_is_one_of_them(source: Path, tmp_path: Pa
         throughput.measure(args)
 
 
-def test_a_picture_as_style_starts_in_turn_with_a_named_one(colour: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = ["--source", str(colour), "--work", str(tmp_path), "--size", "128x72", "--frames", "8", "--repeats", "3"]
+def test_a_picture_as_style_starts_in_turn_with_a_named_one(color: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["--source", str(color), "--work", str(tmp_path), "--size", "128x72", "--frames", "8", "--repeats", "3"]
     args, order = startup.parse([*words, "--style", "my.jpg", "--beside", "anime"]), []
 
     def first_packet(words: list[str]) -> float:

@@ -134,7 +134,7 @@ def test_a_piece_beyond_the_end_is_empty(tmp_path):
 
 
 def test_interlaced_frames_come_as_they_are_or_made_progressive(tmp_path):
-    path = make(tmp_path / "a.mkv", size=(64, 64), frames=8, interlaced="tff", colour=True)
+    path = make(tmp_path / "a.mkv", size=(64, 64), frames=8, interlaced="tff", color=True)
     plainly, _ = read(path)
     assert plainly[0][1].layout.fields == "tff"
     frames, _ = read(path, deinterlace=True)
@@ -245,10 +245,10 @@ def test_leaving_early_and_reading_again_is_safe(tmp_path):
 
 
 def test_films_stored_bottom_line_first_come_upright(tmp_path):
-    path = make(tmp_path / "a.avi", codec="rawvideo", pix_fmt="bgr24", frames=2, colour=True)
+    path = make(tmp_path / "a.avi", codec="rawvideo", pix_fmt="bgr24", frames=2, color=True)
     frames, _ = read(path)
     assert np.array_equal(to_rgb(frames[0][1]), plain(path)[0].to_ndarray(format="rgb24"))
-    assert np.array_equal(to_rgb(frames[0][1]), video_frame(0, (64, 48), "rgb24", colour=True).to_ndarray())
+    assert np.array_equal(to_rgb(frames[0][1]), video_frame(0, (64, 48), "rgb24", color=True).to_ndarray())
 
 
 @pytest.mark.parametrize("threads", [1, 4])

@@ -58,9 +58,9 @@ CASES = [
     Case("grey x265 lossless", "a.mkv", "o.mp4", {"codec": "ffv1", "pix_fmt": "gray"}, "hevc", True),
     Case("grey 10 bit x265 lossless", "a.mkv", "o.mkv", {"codec": "ffv1", "pix_fmt": "gray10le"}, "hevc", True),
     Case("grey 12 bit x265 lossless", "a.mkv", "o.mkv", {"codec": "ffv1", "pix_fmt": "gray12le"}, "hevc", True),
-    Case("420 ffv1", "a.mp4", "o.mkv", {"colour": True}, "ffv1", preset=None),
+    Case("420 ffv1", "a.mp4", "o.mkv", {"color": True}, "ffv1", preset=None),
     Case("420 10 bit ffv1", "a.mp4", "o.mkv", {"codec": "libx265", "pix_fmt": "yuv420p10le"}, "ffv1", preset=None),
-    Case("420 x264 lossless", "a.mp4", "o.mp4", {"colour": True, "frames": 24}, "h264", True, "medium"),
+    Case("420 x264 lossless", "a.mp4", "o.mp4", {"color": True, "frames": 24}, "h264", True, "medium"),
     Case("420 10 bit x265 lossless", "a.mp4", "o.mp4", {"pix_fmt": "yuv420p10le"}, "hevc", True),
     Case("422 x264 lossless", "a.mkv", "o.mkv", {"pix_fmt": "yuv422p"}, "h264", True),
     Case("444 10 bit x264 lossless", "a.mkv", "o.mkv", {"pix_fmt": "yuv444p10le"}, "h264", True),
@@ -156,7 +156,7 @@ CASES = [
 ]
 
 
-def colour(film: Film, out: Path, request: Request, folder: Path, parts: int = 3, drop: bool = False) -> Encoding:
+def color(film: Film, out: Path, request: Request, folder: Path, parts: int = 3, drop: bool = False) -> Encoding:
     """What the program does, without a network: luma as it is, chroma kept where its format stays, else neutral."""
     encoding = plan_encoding(film, out, request)
     plan = plan_streams(film, out, encoding, drop)
@@ -273,7 +273,7 @@ def test_nothing_of_the_film_is_lost(case: Case, tmp_path: Path):
     source = make(tmp_path / case.source, **case.made)
     film = probe(source)
     out = tmp_path / case.out
-    encoding = colour(film, out, Request(codec=case.codec, preset=case.preset, lossless=case.lossless, threads=1), tmp_path)
+    encoding = color(film, out, Request(codec=case.codec, preset=case.preset, lossless=case.lossless, threads=1), tmp_path)
     result = probe(out)
     before, after = frames_of(film), frames_of(result)
     assert len(after) == len(before)
@@ -304,7 +304,7 @@ def test_nothing_of_a_real_film_is_lost(name: str, out: str, tmp_path: Path):
     if not source.exists():
         pytest.skip("needs the shared clips")
     film, target = probe(source), tmp_path / out
-    colour(film, target, Request(codec="hevc" if film.hdr else "h264", preset="ultrafast", lossless=True, threads=2), tmp_path)
+    color(film, target, Request(codec="hevc" if film.hdr else "h264", preset="ultrafast", lossless=True, threads=2), tmp_path)
     result = probe(target)
     before, after = frames_of(film), frames_of(result)
     slack = Fraction(0) if out == "o.mp4" else MS / 2

@@ -43,7 +43,7 @@ PLANAR = [
 @pytest.mark.parametrize(("codec", "pix_fmt"), PLANAR)
 def test_planar_samples_are_the_decoders(tmp_path, codec, pix_fmt):
     size = (64, 48) if codec == "libx265" else (51, 37) if codec in ("ffv1", "libvpx-vp9") else (50, 38)
-    path = make(tmp_path / "a.mkv", codec=codec, pix_fmt=pix_fmt, size=size, frames=4, colour=True)
+    path = make(tmp_path / "a.mkv", codec=codec, pix_fmt=pix_fmt, size=size, frames=4, color=True)
     frames, reader = read(path, threads=2)
     expected = plain(path)
     assert len(frames) == len(expected) == 4
@@ -116,7 +116,7 @@ def test_other_layouts_are_rearranged_without_changing_a_value(pix_fmt, planar):
     """Against FFmpeg's own conversion to the planar format of the same depth and subsampling."""
     size = (48, 30)
     form = describe(pix_fmt)
-    source = video_frame(3, size, planar, colour=True)
+    source = video_frame(3, size, planar, color=True)
     frame = source if pix_fmt == planar else source.reformat(format=pix_fmt)
     planes = unpack(frame, Layout(*size, form.depth, form.chroma))
     wanted = samples(source)
@@ -153,7 +153,7 @@ def test_eight_bit_rgb_returns_exactly(pix_fmt):
         entries[: len(index)] = np.c_[index[:, ::-1], np.full(len(index), 255)]  # B, G, R, A in memory
         frame.planes[1].update(entries.tobytes())
     else:
-        frame = video_frame(1, size, pix_fmt, colour=True)
+        frame = video_frame(1, size, pix_fmt, color=True)
         image = frame.to_ndarray(format="rgb24")
     planes = unpack(frame, rgb_layout(*size))
     assert planes.y.dtype == np.uint16 and planes.layout.chroma == "444"
@@ -162,7 +162,7 @@ def test_eight_bit_rgb_returns_exactly(pix_fmt):
 
 @pytest.mark.parametrize("pix_fmt", ["rgb48le", "rgb48be", "rgba64le", "bgra64be", "gbrp10le", "gbrp12le", "gbrp16le", "x2rgb10le"])
 def test_deep_rgb_returns_within_two_of_65535(pix_fmt):
-    frame = video_frame(1, (40, 24), pix_fmt, colour=True)
+    frame = video_frame(1, (40, 24), pix_fmt, color=True)
     planes = unpack(frame, rgb_layout(40, 24))
     wanted = frame.to_ndarray(format="rgb48le").astype(int)
     bits = describe(pix_fmt).depth
@@ -191,7 +191,7 @@ def test_bits_become_black_and_white(pix_fmt, white):
 
 @pytest.mark.parametrize(("codec", "pix_fmt", "name"), [("png", "rgb24", "a.mov"), ("ffv1", "bgr0", "a.mkv"), ("gif", "rgb8", "a.gif")])
 def test_rgb_films_return_exactly(tmp_path, codec, pix_fmt, name):
-    path = make(tmp_path / name, codec=codec, pix_fmt=pix_fmt, frames=3, colour=True)
+    path = make(tmp_path / name, codec=codec, pix_fmt=pix_fmt, frames=3, color=True)
     frames, _ = read(path)
     for (_, planes), frame in zip(frames, plain(path), strict=True):
         assert planes.layout.rgb
@@ -200,7 +200,7 @@ def test_rgb_films_return_exactly(tmp_path, codec, pix_fmt, name):
 
 def test_packed_and_semiplanar_films(tmp_path):
     for name, pix_fmt in (("a.mov", "yuyv422"), ("a.mkv", "nv12")):
-        path = make(tmp_path / name, codec="rawvideo", pix_fmt=pix_fmt, frames=2, colour=True)
+        path = make(tmp_path / name, codec="rawvideo", pix_fmt=pix_fmt, frames=2, color=True)
         frames, _ = read(path)
         for (_, planes), frame in zip(frames, plain(path), strict=True):
             wanted = samples(frame.reformat(format="yuv422p" if pix_fmt == "yuyv422" else "yuv420p"))

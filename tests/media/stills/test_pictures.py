@@ -146,24 +146,24 @@ def test_an_alpha_channel_that_hides_nothing_is_not_spoken_of(tmp_path, name):
     assert read_picture(save(tmp_path / name, image, cv2.IMWRITE_WEBP_QUALITY, 101))[1].notes == ()
 
 
-def palette_png(colours: list[tuple[int, int, int]], index: np.ndarray) -> bytes:
+def palette_png(colors: list[tuple[int, int, int]], index: np.ndarray) -> bytes:
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
     height, width = index.shape
     rows = b"".join(b"\0" + bytes(row) for row in index)
     head = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
-    table = b"".join(bytes(c) for c in colours)
+    table = b"".join(bytes(c) for c in colors)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"PLTE", table) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def test_a_palette_is_looked_up(tmp_path):
-    colours = [(255, 0, 0), (3, 200, 77), (10, 20, 30)]
+    colors = [(255, 0, 0), (3, 200, 77), (10, 20, 30)]
     index = np.array([[0, 1, 2, 1], [2, 2, 0, 1]], np.uint8)
     path = tmp_path / "p.png"
-    path.write_bytes(palette_png(colours, index))
+    path.write_bytes(palette_png(colors, index))
     planes, _ = read_picture(path)
-    assert np.array_equal(to_rgb(planes), np.array(colours, np.uint8)[index])
+    assert np.array_equal(to_rgb(planes), np.array(colors, np.uint8)[index])
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "png", "tiff", "webp"])
@@ -189,9 +189,9 @@ def test_orientation_profile_xmp_and_resolution_are_kept(tmp_path, kind):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("colour", [False, True])
-def test_pixels_of_a_tiff_are_not_turned_by_its_orientation(tmp_path, dtype, colour):
-    image = rgb_image(dtype) if colour else grey_image(dtype)
+@pytest.mark.parametrize("color", [False, True])
+def test_pixels_of_a_tiff_are_not_turned_by_its_orientation(tmp_path, dtype, color):
+    image = rgb_image(dtype) if color else grey_image(dtype)
     plain = cv2.imencode(".tif", image)[1].tobytes()
     want, _ = read_picture(save(tmp_path / "a.tif", image))
     for orientation in range(1, 9):

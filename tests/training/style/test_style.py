@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 import torch.nn.functional as F  # noqa: E402
 
 from training.style import data as style_data  # noqa: E402
-from training.style.losses import colours, content_loss, gram, gram_distance, moved, structure, total_variation  # noqa: E402
+from training.style.losses import colors, content_loss, gram, gram_distance, moved, structure, total_variation  # noqa: E402
 from training.style.network import CHANNELS, CODE, NEAR, STATISTICS, AnimeNetwork, StyleEncoder, StyleNetwork, alike, blur_of_four  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -194,7 +194,7 @@ def test_structure_asks_for_no_more_than_enough() -> None:
 
 def test_colours_are_mean_and_covariance() -> None:
     picture = torch.rand(1, 3, 16, 16)
-    found = colours(picture)[0].numpy()
+    found = colors(picture)[0].numpy()
     flat = picture[0].flatten(1).numpy()
     np.testing.assert_allclose(found[:3], flat.mean(1), rtol=1e-5)
     np.testing.assert_allclose(found[3:], np.cov(flat, bias=True)[np.triu_indices(3)], rtol=1e-4, atol=1e-6)
