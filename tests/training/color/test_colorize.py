@@ -13,7 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install -e '.[train]'")
 
-from training.color.data import BinEncoder, Crops, Sample, class_weights, leader, split  # noqa: E402
+from training.color.data import BinEncoder, Crops, Sample, class_weights, leader, remembered, split  # noqa: E402
 from training.color.losses import decode, rebalanced_cross_entropy  # noqa: E402
 from training.color.network import Generator, build, make_bins  # noqa: E402
 from training.shared.encoder import ENCODERS  # noqa: E402
@@ -96,6 +96,27 @@ def test_soft_encoding_keeps_colours(photos: Path) -> None:
 def test_class_weights_are_mild(photos: Path) -> None:
     weights = class_weights(load_photos([photos])[0], BinEncoder())
     assert weights.max() / weights.min() < 12
+
+
+def test_hints_of_a_memory_are_the_righter_the_surer_and_say_nothing_where_they_are_not_sure() -> None:
+    rng = np.random.default_rng(0)
+    smooth = [cv2.resize(rng.uniform(-0.3, 0.3, (6, 6)).astype(np.float32), (96, 96), interpolation=cv2.INTER_CUBIC) for _ in range(4)]
+    (cb, cr), other = smooth[:2], np.stack(smooth[2:])
+    every = [remembered(cb, cr, other, rng) for _ in range(60)]
+    assert all(hints.shape == (3, 96, 96) and hints.dtype == np.float32 and np.isfinite(hints).all() for hints in every)
+    weights = np.stack([hints[2] for hints in every])
+    errors = np.stack([np.hypot(hints[0] - cb, hints[1] - cr) for hints in every])
+    assert weights.min() == 0 and weights.max() <= 1
+    assert all(not hints[:2, hints[2] == 0].any() for hints in every)
+    sure, unsure = errors[weights > 0.8].mean(), errors[(weights > 0) & (weights < 0.4)].mean()
+    assert sure < 0.5 * unsure
+    assert (errors[weights > 0.8] > 0.15).any(), "now and then it is wrong and sure"
+
+
+def test_samples_with_hints_of_a_memory_are_drawn_by_their_share(photos: Path) -> None:
+    crops = Crops(load_photos([photos])[0], Sample(64, hint_rate=1, memory_share=1), 0)
+    drawn = [hints for (_, hints, _, _), _ in zip(crops, range(20), strict=False)]
+    assert sum(len(np.unique(hints[2])) > 50 for hints in drawn) > 15, "weights are graded"
 
 
 def test_crops_are_seeded(photos: Path) -> None:
