@@ -30,7 +30,7 @@ class Tools:
 OTHER_WORDS = "Other words: vidcolor styles · vidcolor networks · vidcolor doctor [--gpu]"
 
 
-def named(text: str) -> Path:
+def nonempty_path(text: str) -> Path:
     """A path that was named: an empty word would stand for the whole working folder."""
     if not text:
         raise typer.BadParameter("the name is empty")
@@ -63,7 +63,7 @@ def version(asked: bool) -> None:
 
 def color(
     context: typer.Context,
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Films, pictures, or a folder of them.", parser=named)],
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Films, pictures, or a folder of them.", parser=nonempty_path)],
     output: Annotated[
         str | None,
         typer.Option("-o", "--output", help="File, or folder for several; without it name.color.ext or name.STYLE.ext beside each."),
@@ -151,7 +151,7 @@ class Batch:
         with (self.tools.pool or SessionPool)() as pool:
             for source, target in pairs:
                 try:
-                    status = max(status, self.one(source, target, pool))
+                    status = max(status, self.run_one(source, target, pool))
                 except (Exception, KeyboardInterrupt) as error:  # a fault of this program is said as such
                     found = fail(error, self.as_json, self.verbose, source)
                     status = max(status, found)
@@ -162,7 +162,7 @@ class Batch:
             tell(f"{len(failed)} of {len(pairs)} failed: " + ", ".join(map(str, failed)))
         return status
 
-    def one(self, source: Path, target: Path, pool: SessionPool) -> int:
+    def run_one(self, source: Path, target: Path, pool: SessionPool) -> int:
         """Preview, plan or run one film; returns the exit status."""
         from vidcolor.cli import running
         from vidcolor.pipeline.job import Job

@@ -37,7 +37,7 @@ def plan(job: Job, pool: SessionPool) -> Plan:
     Raises InputError, OutputError, UsageError or DeviceError with the reason why it cannot be done.
     """
     check_paths(job)
-    planned, _ = examine(job, pool, WHOLE_FILMS)
+    planned, _ = examine(job, pool, WHOLE_FILMS, network_threads(job))
     film, verdict = planned.film, planned.look.verdict
     check_kinds(job, film)
     notes = list(film.notes)
@@ -59,9 +59,12 @@ def plan(job: Job, pool: SessionPool) -> Plan:
     return dataclasses.replace(planned, encoding=encoding, streams=streams, notes=tuple(notes))
 
 
-def examine(job: Job, pool: SessionPool, most: int) -> tuple[Plan, list[Planes]]:
-    """A plan as far as the input alone decides it, and the frames, `most` at most, that were looked at. Raises as `plan` does."""
-    choosing = pool.submit(lambda: choose(job.device, network_threads(job)))
+def examine(job: Job, pool: SessionPool, most: int, threads: int = 0) -> tuple[Plan, list[Planes]]:
+    """A plan as far as the input alone decides it, and the frames, `most` at most, that were looked at.
+
+    `threads` are those of the networks on a CPU, 0 for every core. Raises as `plan` does.
+    """
+    choosing = pool.submit(lambda: choose(job.device, threads))
     film = probe(job.input)
     network = find(job.network, "colorize")
     backend, why = choosing.result()

@@ -7,7 +7,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
@@ -161,10 +161,11 @@ def render_gaps(
     damage, notes = [line for segment in journal.segments for line in segment.damage], list[str]()
     for gap in journal.gaps():
         rendering = Rendering(plan, pipeline, gap, journal.folder, progress=progress, cancel=cancel, lengths=lengths)
-        for segment in rendering:
-            journal.add(segment)
-            damage += segment.damage
-            progress.listen(SegmentDone(journal.frames, progress.total))
+        with closing(iter(rendering)) as segments:  # its threads end with it, whatever happens here
+            for segment in segments:
+                journal.add(segment)
+                damage += segment.damage
+                progress.listen(SegmentDone(journal.frames, progress.total))
         if rendering.cancelled:
             raise KeyboardInterrupt
         notes += rendering.reader.notes

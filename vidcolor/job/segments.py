@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,7 +85,7 @@ class Rendering:
         self.reader = open_reader(plan, stretch)
         self._told: set[str] = set()  # damage that an earlier segment has named
 
-    def __iter__(self) -> Iterator[Segment]:
+    def __iter__(self) -> Generator[Segment, None, None]:
         with self.reader, self.pipeline.ahead(self._decoded(), self.plan.job.prefetch) as frames, self.cancel.watching():
             yield from self._segments(frames)
 

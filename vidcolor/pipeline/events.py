@@ -30,7 +30,7 @@ class Started(Event):
 
 @dataclass(frozen=True, slots=True)
 class FrameDone(Event):
-    """A frame went to the encoder: number `number` of the film, `done` of `total` so far."""
+    """A frame went to the encoder: `done` of `total` now, `number` before it."""
 
     kind: ClassVar[str] = "frame"
     number: int
