@@ -2,14 +2,17 @@
 
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
 import vidcolor
 from tests.media.clips import make
+from vidcolor.cli.color import color
 from vidcolor.errors import InputError, InterruptedRunError, UsageError
 from vidcolor.pipeline.events import Cancel
+from vidcolor.pipeline.job import DEFAULTS
 
 
 def test_colorize_returns_the_report(tmp_path: Path) -> None:
@@ -67,3 +70,23 @@ def test_neither_import_nor_help_loads_the_heavy_libraries(words: list[str]) -> 
     done = subprocess.run([sys.executable, "-X", "importtime", *words], capture_output=True, text=True, check=True)
     loaded = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
     assert not loaded & {"torch", "openvino", "cv2", "av", "tensorrt", "tensorrt_rtx", "numpy", "pydantic"}
+
+
+def test_every_way_in_knows_the_same_fields_with_the_same_defaults() -> None:
+    asked = {name: parameter.default for name, parameter in signature(vidcolor.colorize).parameters.items()}
+    assert {name: value for name, value in asked.items() if name not in ("path", "out", "progress", "note", "cancel")} == {
+        name: value for name, value in DEFAULTS.items() if name not in ("input", "out")
+    }
+    some = {name: parameter.default for name, parameter in signature(vidcolor.Colorizer).parameters.items()}
+    assert some.items() <= DEFAULTS.items()
+    words = {name: parameter.default for name, parameter in signature(color).parameters.items() if name in DEFAULTS}
+    same = {name: value for name, value in words.items() if name not in ("style_at", "color_from")}  # given in other ways
+    assert same.items() <= DEFAULTS.items() and len(same) == len(DEFAULTS) - 4
+
+
+def test_what_is_no_path_and_no_function_is_told(tmp_path: Path) -> None:
+    for path, out in ((None, "o.mp4"), ("f.mp4", None), (b"f.mp4", "o.mp4")):
+        with pytest.raises(UsageError, match="must be a path"):
+            vidcolor.colorize(path, out)
+    with pytest.raises(UsageError, match="progress=3"):
+        vidcolor.colorize("f.mp4", "o.mp4", progress=3)

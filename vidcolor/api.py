@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from os import PathLike
-from pathlib import Path
 from typing import Literal
 
 from vidcolor import job as jobs
-from vidcolor.errors import InterruptedRunError
+from vidcolor.errors import FieldError, InterruptedRunError
 from vidcolor.pipeline.events import Cancel, Event, FrameDone, Note
 from vidcolor.pipeline.job import Job
 from vidcolor.pipeline.model import Report
@@ -80,11 +79,14 @@ def colorize(
         if note is not None and isinstance(event, Note):
             note(event.text)
 
+    for name, each in (("progress", progress), ("note", note)):
+        if each is not None and not callable(each):
+            raise FieldError(name, each, "must be a function")
     asked = Job(
-        Path(path), Path(out), vividness=vividness, network=network, device=device, steady=steady, codec=codec, crf=crf, preset=preset,
+        path, out, vividness=vividness, network=network, device=device, steady=steady, codec=codec, crf=crf, preset=preset,  # type: ignore[arg-type]
         pix_fmt=pix_fmt, lossless=lossless, start=start, end=end, deinterlace=deinterlace, recolor=recolor, only_grey=only_grey,  # type: ignore[arg-type]
         drop_unsupported=drop_unsupported, overwrite=overwrite, resume=resume, threads=threads, prefetch=prefetch, style=style,
-        style_strength=style_strength, style_size=style_size, color_from=color_from, style_at=tuple(style_at),  # type: ignore[arg-type]
+        style_strength=style_strength, style_size=style_size, color_from=color_from, style_at=style_at,  # type: ignore[arg-type]
     )  # fmt: skip
     if report := jobs.finished(asked):
         return report

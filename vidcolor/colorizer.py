@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, cast
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from vidcolor.analysis.tint import judge
 from vidcolor.backends import choose
-from vidcolor.job.styling import choose_style
+from vidcolor.errors import UsageError
+from vidcolor.job.styling import choose_style, side_of
 from vidcolor.media.input.probe import Film, film_of
 from vidcolor.media.samples.unpack import from_rgb, rgb_layout, to_rgb
 from vidcolor.networks.cards import find
@@ -61,7 +63,8 @@ class Colorizer:
         )  # fmt: skip
         self._network = find(network, "colorize")
         self._backend, self._why = choose(device, threads)
-        self._pool = SessionPool()
+        self._style = choose_style(self._job, film_of(NOWHERE, Layout(1, 1)))
+        self._pool, self._closed = SessionPool(kept=None), False
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +73,8 @@ class Colorizer:
         self.close()
 
     def close(self) -> None:
-        """Free the networks."""
+        """Free the networks. May be called twice; a shot that is half given ends with a DeviceError."""
+        self._closed = True
         self._pool.close()
 
     def __call__(self, picture: Picture) -> Picture:
@@ -81,8 +85,10 @@ class Colorizer:
     def shot(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
         """Pictures of one shot, of one size and kind, to R, G, B (height, width, 3) of the same depth, in their order.
 
-        Raises ValueError for an array that is no picture, or is not of the first one's shape and type.
+        Raises ValueError for an array that is no picture, or is not of the first one's shape and type, UsageError once it is closed.
         """
+        if self._closed:
+            raise UsageError("this Colorizer is closed; make another")
         coming = iter(pictures)
         first = next(coming, None)
         if first is None:
@@ -103,7 +109,8 @@ class Colorizer:
         layout = planes.layout
         film: Film = film_of(NOWHERE, layout)
         look = Look(film, judge([planes]), Box(0, 0, layout.width, layout.height))
-        plan = Plan(self._job, look, self._network, self._backend, self._why, choose_style(self._job, film))
+        style = self._style and replace(self._style, side=side_of(self._job, film, self._style.network))
+        plan = Plan(self._job, look, self._network, self._backend, self._why, style)
         return Pipeline(plan, load(plan, self._pool), full_color(layout), one_shot=True)
 
 

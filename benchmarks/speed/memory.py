@@ -52,7 +52,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         except ProcessLookupError:  # the last events may outlive it
             continue
         if event["event"] == "frame":
-            sizes[event["number"]] = size
+            sizes[event["done"] - 1] = size
     target.unlink()
     early, late = args.early, args.frames
     return command.describe(args, clip) | {

@@ -32,7 +32,7 @@ from vidcolor.media.output.choose_encoding import Request, open_encoder, plan_en
 from vidcolor.media.samples.pack import pack
 from vidcolor.picture.planes import Planes
 
-PRESETS, CRF, REPEATS = ("medium", "fast", "faster", "veryfast", "superfast"), 18.0, 3  # the program's preset and crf come first
+PRESETS, CRF, REPEATS = ("medium", "fast", "faster", "veryfast", "superfast"), 18.0, 3  # the former default comes first
 CLIPS = ("bw_his_girl_friday_1940", "bw_silent_chase_wall", "bw_new_york_drive_1940s", "col_football_juggle", "col_dog_and_woman")
 ENLARGED, LARGE = ("bw_new_york_drive_1940s", "col_football_juggle"), (1920, 1080)
 Picture = tuple[Any, ...]  # code values of Y, Cb and Cr, 8-bit 4:2:0

@@ -132,17 +132,21 @@ def answer(frame: Frame) -> dict[str, Any]:
 
 
 def bare(frame: Frame, needs: frozenset[str]) -> Frame:
-    """The frame with nothing but what is needed: colour that is said to be made comes with its chroma."""
-    if "work" not in needs and not needs & {"motion", "chroma", "content", "styled"}:
-        frame.shrunk = None
-        return frame
+    """The frame with nothing but what is needed; chroma comes with frames whose colour is made alone."""
     work = frame.work
-    for part, names in (("motion", ["motion"]), ("chroma", ["chroma", "confidence"]), ("content", ["content"]), ("styled", ["styled"])):
-        if part not in needs and not (part == "chroma" and "color source" in needs and frame.color_source == "made"):
-            for name in names:
-                setattr(work, name, None)
-    if "shot" not in needs:
-        frame.shot, frame.place = 0, frame.number
+    needed = needs if frame.color_source == "made" else needs - {"chroma"}
+    for part in FIELDS.keys() - needed:
+        if part == "color source":
+            frame.color_source = "made"
+        elif part == "shot":
+            frame.shot, frame.place, frame.shot_start = 0, frame.number, None
+        elif part == "work":
+            work.luma, work.box = np.zeros((2, 2), np.float32), Box(0, 0, 0, 0)
+        elif part in ("motion", "chroma", "content", "styled"):
+            for name in FIELDS[part]:
+                setattr(work, name.removeprefix("work."), 0 if name == "work.style" else None)
+    if not needed & {"work", "motion", "chroma", "content", "styled"}:
+        frame.shrunk = None
     return frame
 
 
@@ -190,12 +194,29 @@ def test_the_source_and_the_work_at_hand_are_not_written(case: Case) -> None:
 def test_a_stage_makes_do_with_what_it_needs_and_gives_what_it_says(case: Case) -> None:
     stage = case.make()
     for frame in stage.run([bare(frame, stage.needs) for frame in film()]):
-        for part in stage.gives - {"motion", "chroma"}:
-            assert all(value is not None for value in part_of(frame, part) if part != "shot"), part
+        for part in stage.gives - {"motion", "chroma", "shot"}:
+            assert all(value is not None for value in part_of(frame, part)), part
+        if "shot" in stage.gives:
+            assert frame.shot_start is not None
         if "motion" in stage.gives:
-            assert (frame.work.motion is None) == (frame.place == 0)
-        if "chroma" in stage.gives:
-            assert (frame.work.chroma is not None) or frame.color_source != "made"
+            assert (frame.work.motion is None) == (frame.place == 0 or frame.color_source == "film")
+        if "chroma" in stage.gives and frame.color_source == "made":
+            assert frame.work.chroma is not None
+
+
+def test_a_stage_that_lacks_what_it_says_it_needs_does_not_do_as_if_it_had_it(case: Case) -> None:
+    """What is declared is really read: without it there is an error, or another answer."""
+    stage = case.make()
+    whole = [answer(frame) for frame in stage.run(film())]
+    for part in stage.needs - {"picture", "shot", "color source"}:
+        if part == "motion":
+            continue  # there is none at the beginning of a shot: a stage takes it for that
+        frames = [bare(frame, stage.needs - {part}) for frame in film()]
+        try:
+            lacking = [{name: told[name] for name in stage.gives} for told in map(answer, case.make().run(frames))]
+        except (ValueError, AttributeError, AssertionError, cv2.error):
+            continue
+        assert lacking != [{name: told[name] for name in stage.gives} for told in whole], part
 
 
 def test_a_stage_leaves_alone_what_it_does_not_give(case: Case) -> None:

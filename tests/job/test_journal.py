@@ -18,7 +18,7 @@ def segment(folder: Path, index: int, data: bytes = b"packets", *, last: bool = 
     path.write_bytes(data)
     until, lead = (None, None) if last else (10 * index + 10, 10 * index + 5)
     pts = list(range(10 * index, 10 * index + 10))
-    return Segment(path.name, hashlib.sha256(data).hexdigest(), len(data), pts[0] if index else None, until, pts, lead, 1, 77, [])
+    return Segment(path.name, hashlib.sha256(data).hexdigest(), len(data), pts[0] if index else None, until, pts, lead, 1, 77, [], [])
 
 
 def add(journal: Journal, index: int, data: bytes = b"packets", *, last: bool = False) -> None:

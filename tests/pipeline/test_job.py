@@ -50,6 +50,8 @@ def job(**asked: Any) -> Job:
         ({"style": "kiss", "style_size": "huge"}, "fast"),
         ({"style": "kiss", "style_at": (("soon", "kiss"),)}, "not a time"),
         ({"style_strength": 0.5}, "no style"),
+        ({"style": "kiss", "style_at": "00:03=kiss"}, "pairs"),
+        ({"style": "kiss", "style_at": [(1, "kiss", 2)]}, "pairs"),
         ({"input": ""}, "empty"),
         ({"input": 5}, "a path"),
         ({"recolor": True, "only_grey": True}, "exclude"),

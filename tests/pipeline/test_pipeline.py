@@ -136,8 +136,13 @@ def test_a_pipeline_serves_many_stretches_with_stages_of_their_own() -> None:
 
 def test_a_stage_that_lacks_what_it_needs_is_found_before_any_frame() -> None:
     stages: list[Stage] = [SteadyColor()]
-    with pytest.raises(ValueError, match="SteadyColor needs chroma, motion, shot"):
+    with pytest.raises(ValueError, match="SteadyColor needs chroma, motion"):
         check_order(stages, parts())
+
+
+def test_a_plan_that_colours_without_a_network_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs chroma"):
+        Pipeline(plan(), Sessions(None, None), TARGET)
 
 
 def test_one_shot_has_no_cuts() -> None:

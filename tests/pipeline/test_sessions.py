@@ -29,7 +29,7 @@ class Loaded:
 
 
 class Backend:
-    name, batch = "pretended", 1
+    name, key, batch, quick = "pretended", "pretended, 1 thread", 1, True
 
     def __init__(self, trouble: Callable[[], None] = lambda: None) -> None:
         self.loaded: list[Loaded] = []
@@ -91,3 +91,32 @@ def test_a_failure_nobody_asked_about_ends_quietly() -> None:
 
     with SessionPool() as pool:
         pool.prepare(Backend(trouble), Path("a.onnx"), SHAPES)
+
+
+def test_nothing_is_closed_for_who_may_hold_any_of_them() -> None:
+    backend = Backend()
+    with SessionPool(kept=None) as pool:
+        for side in range(1, 3 * KEPT):
+            pool.get(backend, Path("a.onnx"), {"luma": (1, 1, side, 1)})
+        assert not any(session.closed for session in backend.loaded)
+
+
+def test_an_error_that_is_not_ours_neither_hides_nor_stops_the_closing() -> None:
+    failing = [ValueError("a bug")]
+
+    def trouble() -> None:
+        if failing:
+            raise failing.pop()
+
+    backend = Backend(trouble)
+    with SessionPool() as pool:
+        pool.prepare(backend, Path("a.onnx"), SHAPES)
+        pool.get(backend, Path("b.onnx"), SHAPES)
+    assert [session.closed for session in backend.loaded] == [1]
+
+
+def test_devices_of_one_name_have_sessions_of_their_own() -> None:
+    first, second = Backend(), Backend()
+    second.key = "pretended, another"  # type: ignore[misc]
+    with SessionPool() as pool:
+        assert pool.get(first, Path("a.onnx"), SHAPES) is not pool.get(second, Path("a.onnx"), SHAPES)

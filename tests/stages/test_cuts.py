@@ -44,9 +44,9 @@ def test_cuts_between_scenes_are_found_at_their_frame(look_ahead: int) -> None:
     assert cuts(film(12, 7, 20, 3), look_ahead=look_ahead) == [12, 19, 39]
 
 
-def test_shots_and_places_count_from_nought_and_from_the_given_shot() -> None:
-    out = list(Cuts(first_shot=4).run(frames(film(3, 2))))
-    assert [(frame.shot, frame.place) for frame in out] == [(4, 0), (4, 1), (4, 2), (5, 0), (5, 1)]
+def test_shots_and_places_count_from_nought_and_a_shot_knows_its_start() -> None:
+    out = list(Cuts().run(frames(film(3, 2))))
+    assert [(frame.shot, frame.place, frame.shot_start) for frame in out] == [(0, 0, 0), (0, 1, 0), (0, 2, 0), (1, 0, 3), (1, 1, 3)]
 
 
 @pytest.mark.parametrize("length", [1, 2])

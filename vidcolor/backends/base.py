@@ -40,11 +40,14 @@ class Session(Protocol):
 class Backend(Protocol):
     """A way to run networks on a kind of device.
 
-    `batch` is how many pictures it is best asked for at a time, where several are at hand: 1 to 4.
+    `key` tells devices and settings apart that share a name. `batch` is how many pictures it is best asked for at a time, where several are
+    at hand: 1 to 4. `quick` says that loading takes less than a second, so that it may be done on a guess.
     """
 
     name: str
+    key: str
     batch: int
+    quick: bool
 
     def available(self) -> str | None:
         """None where it can be used, else one sentence that says why not and what would help."""

@@ -33,6 +33,7 @@ class OpenVINOBackend:
         """`threads` for inference on the CPU; 0 is one for each core."""
         self.device, self.threads = device, threads
         self.name = "openvino" if device == "CPU" else f"openvino:{device}"
+        self.key, self.quick = f"{self.name}, {threads} threads", True
         self.batch = 1 if device == "CPU" else 4  # four at a time cost a CPU 15 % more each: they leave its cache
 
     def available(self) -> str | None:

@@ -137,8 +137,8 @@ class Batch:
         from vidcolor.job import expand
         from vidcolor.pipeline.job import Job
 
+        Job(Path("input"), Path("output"), **self.asked)  # a wrong word is said once, and before a folder is made
         pairs = expand(inputs, output, self.asked["style"])
-        Job(*pairs[0], **self.asked)  # a wrong word is said once, not for every film
         if self.preview is not None and len(pairs) > 1:
             raise FieldError("preview", self.preview, f"is one sheet, but there are {len(pairs)} inputs")
         return pairs
@@ -147,19 +147,26 @@ class Batch:
         """Each in its turn; one that fails does not stop the others. Returns the highest status."""
         from vidcolor.pipeline.sessions import SessionPool
 
-        status, failed = 0, []
+        status, failed, tried = 0, list[Path](), list[Path]()
         with (self.tools.pool or SessionPool)() as pool:
             for source, target in pairs:
+                tried.append(source)
                 try:
                     status = max(status, self.run_one(source, target, pool))
                 except (Exception, KeyboardInterrupt) as error:  # a fault of this program is said as such
                     found = fail(error, self.as_json, self.verbose, source)
                     status = max(status, found)
-                    failed.append(source)
                     if found == InterruptedRunError.status:
                         break
+                    failed.append(source)
         if failed and len(pairs) > 1 and not self.as_json:
             tell(f"{len(failed)} of {len(pairs)} failed: " + ", ".join(map(str, failed)))
+        if (
+            status == InterruptedRunError.status
+            and (left := [str(source) for source, _ in pairs if source not in tried])
+            and not self.as_json
+        ):
+            tell(f"not begun: {', '.join(left)}")
         return status
 
     def run_one(self, source: Path, target: Path, pool: SessionPool) -> int:

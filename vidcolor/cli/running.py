@@ -14,7 +14,7 @@ from rich.text import Text
 from vidcolor import job as jobs
 from vidcolor.cli.console import answer, err, out, tell, tell_event
 from vidcolor.job.segments import Lengths
-from vidcolor.pipeline.events import Cancel, Event, FrameDone, Note
+from vidcolor.pipeline.events import Cancel, Event, FrameDone, Note, Started
 from vidcolor.pipeline.job import Job
 from vidcolor.pipeline.model import Plan, Report
 from vidcolor.pipeline.sessions import SessionPool
@@ -91,12 +91,21 @@ def run_with_progress(plan: Plan, pool: SessionPool, cancel: Cancel, lengths: Le
         def listen(event: Event) -> None:
             if isinstance(event, Note):
                 tell(f"note: {event.text}")
+            elif bar and task is not None and isinstance(event, Started):
+                bar.update(task, completed=event.resumed)
             elif bar and task is not None and isinstance(event, FrameDone):
                 bar.update(task, completed=event.done)
 
         report = jobs.run(plan, pool, listen, cancel=cancel, lengths=lengths)
-    tell(f"{report.output}: {report.frames} frames in {report.seconds:.1f} s ({report.fps:.1f} fps) on {report.device}")
+    tell(f"{report.output}: {summary(report)}")
     return report
+
+
+def summary(report: Report) -> str:
+    """How much was done, how fast, and where."""
+    before = f", {report.frames_resumed} of them before" if report.frames_resumed else ""
+    frames = "1 frame" if report.frames == 1 else f"{report.frames} frames"
+    return f"{frames}{before}, in {report.seconds:.1f} s ({report.fps:.1f} fps) on {report.device}"
 
 
 def say_plan(plan: dict[str, Any]) -> None:

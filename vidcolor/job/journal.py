@@ -47,7 +47,8 @@ class Segment:
 
     `first` is None where it begins the asked-for part, `until` is the pts of the frame after it, None at the end. `next_lead` is the pts of
     the first frame of the shot that this frame lies in, `shots` how many shots begin here, `checksum` that of the last frame's decoded
-    luma. `damage` is what the decoder has lost up to its end.
+    luma. `damage` is what the decoder lost between them, in lines, and how many frames each is; `notes` what
+    the reader had assumed until then.
     """
 
     file: str
@@ -59,7 +60,8 @@ class Segment:
     next_lead: int | None
     shots: int
     checksum: int
-    damage: list[str]
+    damage: list[tuple[str, int]]
+    notes: list[str]
 
     @property
     def following(self) -> Range:
@@ -268,11 +270,12 @@ def _segment(line: dict[str, Any]) -> Segment | None:
         whole = (segment.size, segment.shots, segment.checksum, *segment.pts)
         open_ended = (segment.first, segment.until, segment.next_lead)
         numbers = all(type(n) is int for n in whole) and all(n is None or type(n) is int for n in open_ended)
-        texts = all(isinstance(text, str) for text in (segment.file, segment.sha256, *segment.damage))
+        lines = [line for line, frames in segment.damage if type(frames) is int]
+        texts = all(isinstance(text, str) for text in (segment.file, segment.sha256, *lines, *segment.notes))
         if not (numbers and texts and segment.pts and all(a < b for a, b in pairwise(segment.pts))):
             return None
         first, until = segment.pts[0], segment.until
-    except TypeError:
+    except (TypeError, ValueError):
         return None
     fits = (
         segment.file == segment_path(Path(), first).name and segment.first in (None, first) and (until is None or until > segment.pts[-1])

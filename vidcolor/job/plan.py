@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,9 +38,8 @@ def plan(job: Job, pool: SessionPool) -> Plan:
     Raises InputError, OutputError, UsageError or DeviceError with the reason why it cannot be done.
     """
     check_paths(job)
-    planned, _ = examine(job, pool, WHOLE_FILMS, network_threads(job))
+    planned, _ = examine(job, pool, WHOLE_FILMS, network_threads(job), check_kinds)
     film, verdict = planned.film, planned.look.verdict
-    check_kinds(job, film)
     notes = list(film.notes)
     if verdict.kind == "color" and not (planned.style or job.recolor or (job.only_grey and not film.still)):
         parts = "" if film.still else f" or {field('only_grey', True)} for its grey shots alone"
@@ -59,17 +59,20 @@ def plan(job: Job, pool: SessionPool) -> Plan:
     return dataclasses.replace(planned, encoding=encoding, streams=streams, notes=tuple(notes))
 
 
-def examine(job: Job, pool: SessionPool, most: int, threads: int = 0) -> tuple[Plan, list[Planes]]:
+def examine(
+    job: Job, pool: SessionPool, most: int, threads: int = 0, check: Callable[[Job, Film], None] = lambda job, film: None
+) -> tuple[Plan, list[Planes]]:
     """A plan as far as the input alone decides it, and the frames, `most` at most, that were looked at.
 
-    `threads` are those of the networks on a CPU, 0 for every core. Raises as `plan` does.
+    `threads` are those of the networks on a CPU, 0 for every core; `check` may refuse the film before any more work. Raises as `plan` does.
     """
     choosing = pool.submit(lambda: choose(job.device, threads))
     film = probe(job.input)
+    check(job, film)
     network = find(job.network, "colorize")
     backend, why = choosing.result()
     guess = Plan(job, Look(film, UNKNOWN, Box(0, 0, film.layout.width, film.layout.height)), network, backend, why)
-    if job.style is None:  # most films have no borders: then this is what will be needed
+    if job.style is None and backend.quick:  # most films have no borders: then this is what will be needed
         pool.prepare(backend, network.path, color_shapes(guess))
     style = choose_style(job, film)
     samples = sample(film, most)

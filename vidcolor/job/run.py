@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from vidcolor.job import stills
 from vidcolor.job.journal import Journal
 from vidcolor.job.publish import publish
 from vidcolor.job.segments import Lengths, Progress, Rendering
-from vidcolor.media.input.reader import Reader
+from vidcolor.media.input.damage import in_lines
 from vidcolor.media.output.streams import assemble
 from vidcolor.picture.planes import Box
 from vidcolor.pipeline.build import Pipeline, load
@@ -158,35 +159,24 @@ def render_gaps(
     sessions = load(plan, pool)
     report.precision = sessions.precision
     pipeline = Pipeline(plan, sessions, plan.encoding.layout)
-    damage, notes = [line for segment in journal.segments for line in segment.damage], list[str]()
     for gap in journal.gaps():
         rendering = Rendering(plan, pipeline, gap, journal.folder, progress=progress, cancel=cancel, lengths=lengths)
         with closing(iter(rendering)) as segments:  # its threads end with it, whatever happens here
             for segment in segments:
                 journal.add(segment)
-                damage += segment.damage
                 progress.listen(SegmentDone(journal.frames, progress.total))
         if rendering.cancelled:
             raise KeyboardInterrupt
-        notes += rendering.reader.notes
-        damage += [*rendering.damage(gap.until), *(too_short(plan, rendering.reader) if gap.until is None else ())]
-    journal.finish(list(dict.fromkeys(damage)), list(dict.fromkeys(notes)))
+    if journal.segments and journal.gaps():
+        raise InputError(f"{plan.job.input}: gives other frames than it gave before; run again without {field('resume')}")
+    journal.finish(in_lines([(line, frames) for each in journal.segments for line, frames in each.damage]), all_notes(journal))
     report.first_packet, report.frames_colored = progress.first_packet, progress.colored
     report.frames_styled = progress.made if plan.style else 0
 
 
-def too_short(plan: Plan, reader: Reader) -> list[str]:
-    """Damage that no decoder reports: the film ends more than a second before its declared duration."""
-    declared = plan.film.duration
-    if plan.job.end is not None or declared is None or reader.last_end is None:
-        return []
-    if declared - reader.last_end > 1:
-        return [f"the film says it lasts {float(declared):.1f} s, but its pictures end after {float(reader.last_end):.1f} s"]
-    if reader.missing > 1:
-        return [f"the last {float(reader.missing):.1f} s that the file declares are not in it"]
-    if plan.film.container == "mpegts" and all(identity(plan.film.path)[1] % packet for packet in (188, 192, 204)):
-        return ["the file ends in the middle of a packet: it was cut short"]
-    return []
+def all_notes(journal: Journal) -> list[str]:
+    """What readers assumed, each once: of notes that differ in their numbers alone, the last, which counts all."""
+    return list({re.sub(r"\d+", "#", note): note for segment in journal.segments for note in segment.notes}.values())
 
 
 def mux_and_publish(plan: Plan, journal: Journal, report: Report) -> None:

@@ -52,7 +52,7 @@ class Progress:
         self.colored += frame.work.chroma is not None
         self.done += 1
         self.made += 1
-        self.listen(FrameDone(self.done - 1, self.done, self.total))
+        self.listen(FrameDone(self.done, self.total))
 
     def packet(self) -> None:
         """The encoder gave something."""
@@ -61,11 +61,15 @@ class Progress:
             self.listen(FirstPacket(self.first_packet))
 
 
+class OtherPicturesError(Exception):
+    """A reader that sought gives other pictures than the one before it did. Never leaves this module."""
+
+
 class Rendering:
     """Renders a range of a film into a folder; iterate it once, for its segments.
 
-    When `cancel` is set, the open segment is closed and told, and nothing follows (`cancelled`). Afterwards `reader` knows how
-    the film ended. Raises OutputError, InputError or DeviceError; the segment that was open is then removed.
+    When `cancel` is set, the open segment is closed and told, and nothing follows (`cancelled`). Afterwards `reader` knows how the film was
+    read. Raises OutputError, InputError or DeviceError; the segment that was open is then removed.
     """
 
     def __init__(
@@ -83,38 +87,53 @@ class Rendering:
         self.progress, self.cancel, self.lengths = progress or Progress(time.monotonic()), cancel or Cancel(), lengths or Lengths()
         self.cancelled = False
         self.reader = open_reader(plan, stretch)
-        self._told: set[str] = set()  # damage that an earlier segment has named
 
     def __iter__(self) -> Generator[Segment, None, None]:
+        try:
+            yield from self._rendered()
+        except OtherPicturesError:  # told before the first frame of the range came: nothing was written yet
+            self.reader = open_reader(self.plan, Range())
+            yield from self._rendered()
+
+    def _rendered(self) -> Iterator[Segment]:
         with self.reader, self.pipeline.ahead(self._decoded(), self.plan.job.prefetch) as frames, self.cancel.watching():
             yield from self._segments(frames)
 
     def _decoded(self) -> Iterator[tuple[int, Planes]]:
-        """From the frame on where the networks begin."""
-        lead = self.range.first if self.range.lead is None else self.range.lead
-        return ((pts, planes) for pts, planes in self.reader if lead is None or pts >= lead)
+        """From the frame on where the networks begin; the frame before the range is compared with what it was."""
+        first, lead, before = self.range.first, self.range.lead, self.range.before
+        begin = first if lead is None else lead
+        for pts, planes in self.reader:
+            if before is not None and self.reader.sought and pts >= before[0]:
+                if (pts, checksum(planes.y)) != before:
+                    raise OtherPicturesError
+                before = None
+            if begin is None or pts >= begin:
+                yield pts, planes
+            elif self.cancel.is_set():
+                return
 
     def _segments(self, frames: Iterable[Frame]) -> Iterator[Segment]:
         first, until = self.range.first, self.range.until
         segment: OpenSegment | None = None
+        over = False
         try:
             for frame in frames:
-                if first is not None and frame.pts < first:
-                    continue
-                over = until is not None and frame.pts >= until
-                if segment is not None and (over or self.cancel.is_set() or self._ends(segment, frame)):
+                stop, over = self.cancel.is_set(), until is not None and frame.pts >= until
+                if segment is not None and (over or stop or self._ends(segment, frame)):
                     closed, segment = segment, None
                     yield closed.close(frame)
-                if over:
-                    return
-                if self.cancel.is_set():
-                    self.cancelled = True
-                    return
-                segment = segment or OpenSegment(self, frame)
-                segment.write(frame)
-            if segment is not None:
-                closed, segment = segment, None
-                yield closed.close(None)
+                if over or stop:
+                    break
+                if first is None or frame.pts >= first:
+                    segment = segment or OpenSegment(self, frame)
+                    segment.write(frame)
+            else:
+                stop = segment is None and self.cancel.is_set()
+                if segment is not None:
+                    closed, segment = segment, None
+                    yield closed.close(None)
+            self.cancelled = stop and not over
         finally:
             if segment is not None:
                 segment.abort()
@@ -122,12 +141,6 @@ class Rendering:
     def _ends(self, segment: OpenSegment, frame: Frame) -> bool:
         lasted = (frame.pts - segment.pts[0]) * self.plan.film.time_base
         return lasted >= self.lengths.longest or (frame.shot != segment.shot and lasted >= self.lengths.shortest)
-
-    def damage(self, until: int | None) -> list[str]:
-        """What the decoder lost before `until` (None: in all) and was not told with an earlier segment."""
-        new = [line for line in self.reader.damage_until(until) if line not in self._told]
-        self._told.update(new)
-        return new
 
 
 class OpenSegment:
@@ -159,28 +172,37 @@ class OpenSegment:
         info = self._writer.close()
         self._rendering.progress.packet()
         until, lead = (None, None) if following is None else (following.pts, following.shot_start)
-        first = None if self._begins_film else self.pts[0]
-        damage = self._rendering.damage(until)
-        return Segment(self._path.name, info.sha256, info.size, first, until, self.pts, lead, self._shots, checksum(self._last), damage)
+        first, reader = None if self._begins_film else self.pts[0], self._rendering.reader
+        damage = reader.damage_between(first, until)
+        if following is None:
+            damage += [(text, 1) for text in too_short(self._rendering.plan, reader)]
+        return Segment(
+            self._path.name, info.sha256, info.size, first, until, self.pts, lead, self._shots, checksum(self._last), damage, reader.notes
+        )
 
     def abort(self) -> None:
         self._writer.abort()
 
 
 def open_reader(plan: Plan, stretch: Range) -> Reader:
-    """A reader that gives the frames of a stretch, and those before it that the networks begin with."""
-    job, begin = plan.job, min((pts for pts in (stretch.first, stretch.lead) if pts is not None), default=None)
-    if begin is not None and stretch.before is not None and not decodes_alike(plan, *stretch.before):
-        begin = None  # what a seek gives differs here: read from the beginning
+    """A reader that gives the frames of a stretch, and those before it that the networks begin with and by which it is known again."""
+    job, before = plan.job, stretch.before[0] if stretch.before else None
+    begin = min((pts for pts in (stretch.first, stretch.lead, before) if pts is not None), default=None)
     return Reader(plan.film, threads=job.threads, start=job.start, end=job.end, deinterlace=job.deinterlace, first=begin)
 
 
-def decodes_alike(plan: Plan, pts: int, wanted: int) -> bool:
-    """Whether a reader that seeks to a frame gives this very frame."""
-    job = plan.job
-    with Reader(plan.film, threads=job.threads, start=job.start, end=job.end, deinterlace=job.deinterlace, first=pts) as reader:
-        found = next(iter(reader), None)
-    return found is not None and found[0] == pts and checksum(found[1].y) == wanted
+def too_short(plan: Plan, reader: Reader) -> list[str]:
+    """Damage that no decoder reports: the film ends more than a second before its declared duration."""
+    declared = plan.film.duration
+    if plan.job.end is not None or declared is None or reader.last_end is None:
+        return []
+    if declared - reader.last_end > 1:
+        return [f"the film says it lasts {float(declared):.1f} s, but its pictures end after {float(reader.last_end):.1f} s"]
+    if reader.missing > 1:
+        return [f"the last {float(reader.missing):.1f} s that the file declares are not in it"]
+    if plan.film.container == "mpegts" and all(plan.film.path.stat().st_size % packet for packet in (188, 192, 204)):
+        return ["the file ends in the middle of a packet: it was cut short"]
+    return []
 
 
 def checksum(luma: Codes) -> int:

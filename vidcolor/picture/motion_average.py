@@ -42,7 +42,7 @@ class MotionAverage:
         self._longest, self._doubt = np.float32(longest), np.float32(-0.5 * doubt)
         self._max_return_error, self._disagreement, self._interpolations = max_return_error, disagreement, interpolations
         self._half = half
-        self._exp: Any = cv2.exp if half else np.exp  # they differ in the last bit, and films that were begun with one go on with it
+        self._exp: Any = cv2.exp if half else np.exp  # they differ in the last bit; so frames stay what they were
         self._buffers: Floats | None = None
         self.reset()
 

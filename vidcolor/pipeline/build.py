@@ -113,7 +113,8 @@ class Pipeline:
     ) -> None:
         self._plan, self._sessions, self._target = plan, sessions, target
         self._look_ahead, self._one_shot, self._full_size = look_ahead, one_shot, full_size
-        check_order([stage for _, group in self._groups() for stage in group], parts("shot") if one_shot else parts())
+        known = (parts("shot") if one_shot else parts()) | (parts() if plan.colors else parts("chroma"))  # no frame needs any then
+        check_order([stage for _, group in self._groups() for stage in group], known)
 
     def run(self, decoded: Iterable[tuple[int, Planes]]) -> Iterator[Frame]:
         """Decoded planes by pts to frames with `out` set, in this thread: a frame comes as soon as its look-ahead has."""
@@ -164,7 +165,7 @@ class Pipeline:
         color += [OnlyGrey()] if plan.job.only_grey else []
         color += [FindMotion()] if steady else []
         if self._sessions.color:
-            batch = plan.backend.batch if self._look_ahead else 1
+            batch = 1 if self._one_shot or not self._look_ahead else plan.backend.batch
             color += coloring(self._sessions.color, dial(plan), steady=steady, batch=batch, mirror=plan.network.card.mirror)
         groups: list[tuple[str, list[Stage]]] = [("decode", first), ("color", color)]
         if self._sessions.style:

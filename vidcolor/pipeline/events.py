@@ -30,10 +30,9 @@ class Started(Event):
 
 @dataclass(frozen=True, slots=True)
 class FrameDone(Event):
-    """A frame went to the encoder: `done` of `total` now, `number` before it."""
+    """A frame went to the encoder: `done` of `total` now."""
 
     kind: ClassVar[str] = "frame"
-    number: int
     done: int
     total: int | None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import re
 from collections.abc import Callable
 from fractions import Fraction
@@ -56,7 +57,7 @@ def _finite(value: float) -> float:
 def _path(value: Any) -> Any:
     if isinstance(value, str) and not value:
         raise ValueError("the name is empty")
-    return Path(value) if isinstance(value, str) else value
+    return Path(value) if isinstance(value, str | os.PathLike) else value
 
 
 def _device(value: str) -> str:
@@ -74,6 +75,13 @@ def _style_side(value: Any) -> Any:
             raise ValueError(f"must be a number of pixels, fast ({STYLE_SIDES['fast']}) or best ({STYLE_SIDES['best']})")
         return side
     return value
+
+
+def _pairs(value: Any) -> Any:
+    """Lists as tuples: both are pairs to a person."""
+    if not isinstance(value, list | tuple) or not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in value):
+        raise ValueError("must be pairs of a time and a style")
+    return tuple(tuple(pair) for pair in value)
 
 
 Seconds = Annotated[Fraction, BeforeValidator(seconds)]
@@ -158,7 +166,7 @@ class Job:
     style_strength: Annotated[float, _between(0, 1)] = 1.0
     style_size: Annotated[int | None, BeforeValidator(_style_side)] = None
     color_from: Literal["film", "style"] = "style"
-    style_at: tuple[tuple[Seconds, str], ...] = ()
+    style_at: Annotated[tuple[tuple[Seconds, str], ...], BeforeValidator(_pairs)] = ()
 
     def __post_init__(self) -> None:
         """Fields that contradict each other."""

@@ -99,7 +99,7 @@ class Frame:
 
 
 Part = Literal["picture", "work", "color source", "shot", "motion", "chroma", "content", "styled", "out"]
-"""What a stage may need of a frame, or give it."""
+"""What a stage may need of a frame, or give it. Chroma is there for frames whose colour is made."""
 
 
 class Stage(Protocol):

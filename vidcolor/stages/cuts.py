@@ -40,8 +40,8 @@ class Cuts:
 
     needs, gives = parts("work"), parts("shot")
 
-    def __init__(self, sensitivity: float = 1.0, look_ahead: int = 2, first_shot: int = 0) -> None:
-        """`sensitivity` above 1 finds more cuts; `first_shot` numbers the shot that the input begins in.
+    def __init__(self, sensitivity: float = 1.0, look_ahead: int = 2) -> None:
+        """`sensitivity` above 1 finds more cuts.
 
         Raises ValueError for a sensitivity that is not positive or a negative look-ahead.
         """
@@ -51,7 +51,7 @@ class Cuts:
             raise ValueError(f"look-ahead must not be negative, and is {look_ahead}")
         self._lowest = (LOWEST if look_ahead else LOWEST_LIVE) / sensitivity
         self._look_ahead = look_ahead
-        self._shot = first_shot
+        self._shot = 0
         self._place = 0
         self._start: int | None = None
         self._seen: deque[Floats] = deque(maxlen=max(2, look_ahead + 1))

@@ -9,23 +9,26 @@ from vidcolor.stages.base import Frame, parts
 
 
 class FindMotion:
-    """Stage: gives every frame but the first of its shot `work.motion`, found on the content where there is some, else on work luma."""
+    """Stage: gives every frame but the first of its shot `work.motion`, found on the content where there is some, else on work luma.
 
-    needs, gives, held = parts("work", "shot"), parts("motion"), 0
+    Frames that nothing is carried to, since they keep their colour and are not restyled, have none, and none leads from them.
+    """
+
+    needs, gives, held = parts("work", "shot", "color source"), parts("motion"), 0
 
     def __init__(self) -> None:
         self._flow = Flow()
 
     def run(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Pass frames on with motion set."""
-        shot, past = -1, None
+        shot: int | None = None
+        past: MotionView | None = None
         for frame in frames:
-            work = frame.work
-            now = prepare(work.luma if work.content is None else work.content[0])
-            work.motion = self._flow.between(past, now) if past is not None and self._follows(past, now, frame.shot == shot) else None
+            work, now = frame.work, None
+            work.motion = None
+            if work.content is not None or frame.color_source == "made":
+                now = prepare(work.luma if work.content is None else work.content[0])
+                if past is not None and frame.shot == shot and past.grey.shape == now.grey.shape:
+                    work.motion = self._flow.between(past, now)
             shot, past = frame.shot, now
             yield frame
-
-    @staticmethod
-    def _follows(past: MotionView, now: MotionView, same_shot: bool) -> bool:
-        return same_shot and past.grey.shape == now.grey.shape

@@ -43,7 +43,7 @@ class RenderColor:
     subsampled vertically are treated field by field.
     """
 
-    needs, gives, held = parts("picture", "work", "color source"), parts("out"), 0
+    needs, gives, held = parts("picture", "work", "chroma", "color source"), parts("out"), 0
 
     def __init__(self, target: Layout) -> None:
         """Raises ValueError for a grey target: it has no place for colour."""

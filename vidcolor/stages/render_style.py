@@ -43,7 +43,7 @@ class RenderStyle:
     """Stage: makes `frame.out` for a target layout from the picture and what the style network made of it.
 
     A plane at full size is linear(slope) · luma + cubic(low − slope · luma_low), both low at style size (the fast guided filter, He and
-    Sun 2015): the film's fine detail comes along where the restyled plane follows luma, and stays away where it is flat. It is apply_matrix
+    Sun 2015): the film's fine detail comes along where the restyled plane follows luma, and stays away where it is flat. It is mixed
     with the film's own plane by `strength`: at 0 the film comes out as it went in. With colour from the film only luma is restyled.
     Outside `work.box` nothing changes.
     Interlaced pictures whose chroma is subsampled vertically are treated field by field. Colour is drawn toward neutral where it

@@ -20,12 +20,12 @@ CHROMA_SPREAD = 0.1
 
 
 class SteadyColor:
-    """Stage: `work.chroma` becomes a running mean along motion, which begins anew with every shot and after a frame that keeps its own.
+    """Stage: `work.chroma` becomes a running mean along motion; where there is none, at the beginning of a shot, it begins anew.
 
     Answers count alike: weighed by confidence the mean would fade, since the network is surest of grey.
     """
 
-    needs, gives, held = parts("motion", "chroma", "shot", "color source"), parts("chroma"), 0
+    needs, gives, held = parts("motion", "chroma", "color source"), parts("chroma"), 0
 
     def __init__(self, strength: float = 1.0) -> None:
         """`strength` scales how many frames are remembered. Raises ValueError where it is not positive."""
@@ -34,15 +34,13 @@ class SteadyColor:
 
     def run(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Pass frames on with chroma steadied. Raises ValueError where a frame that is to be coloured has no chroma."""
-        shot: int | None = None
         for frame in frames:
-            if frame.shot != shot or frame.color_source != "made":
-                shot = frame.shot
-                self._mean.reset()
             if frame.color_source == "made":
                 if frame.work.chroma is None:
                     raise ValueError("the frame has no chroma to be steadied")
                 frame.work.chroma = self._mean.accept(frame.work.chroma, frame.work.motion)
+            else:
+                self._mean.reset()
             yield frame
 
 

@@ -29,12 +29,13 @@ INTERPOLATIONS = (cv2.INTER_CUBIC, cv2.INTER_LINEAR, cv2.INTER_LINEAR)
 
 
 class SteadyStyle:
-    """Stage: `work.styled` becomes a running mean along motion, which begins anew with every shot and every change of style.
+    """Stage: `work.styled` becomes a running mean along motion; where there is none, at the beginning of a shot, and with every change of
+    style it begins anew.
 
     Motion is trusted at half the style size. What moves apart from it, and where the network now paints something else, loses its past.
     """
 
-    needs, gives, held = parts("motion", "styled", "shot"), parts("styled"), 0
+    needs, gives, held = parts("motion", "styled"), parts("styled"), 0
 
     def __init__(self, strength: float = 1.0, doubt: float = 1.0) -> None:
         """`strength` scales how many frames are remembered, `doubt` what speaks against a match, squared. Raises ValueError where one of
@@ -43,13 +44,13 @@ class SteadyStyle:
 
     def run(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Pass frames on with styled steadied. Raises ValueError where a frame was not restyled."""
-        stretch: tuple[int, int] | None = None
+        style: int | None = None
         for frame in frames:
             work = frame.work
             if work.styled is None:
                 raise ValueError("the frame was not restyled")
-            if (frame.shot, work.style) != stretch:
-                stretch = frame.shot, work.style
+            if work.style != style:
+                style = work.style
                 self._mean.reset()
             work.styled = self._mean.accept(work.styled, work.motion)
             yield frame

@@ -60,7 +60,7 @@ class Stylize:
     Frames go through the network one by one: each may need the statistics of the one before.
     """
 
-    needs, gives, held = parts("content", "shot", "color source"), parts("content", "styled"), 0
+    needs, gives, held = parts("work", "content", "chroma", "shot", "color source"), parts("content", "styled"), 0
 
     def __init__(
         self,

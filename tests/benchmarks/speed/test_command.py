@@ -89,12 +89,12 @@ def test_a_failing_child_is_a_failure_that_names_its_last_words() -> None:
 def test_events_of_a_running_child_come_with_their_time() -> None:
     program = (
         "import sys\nprint('note', file=sys.stderr)\n"
-        'for n in range(3): print(\'{"event": "frame", "number": %d}\' % n, file=sys.stderr)\n'
+        'for n in range(3): print(\'{"event": "frame", "done": %d}\' % n, file=sys.stderr)\n'
         "print('{\"frames\": 3}')"
     )
     child = command.Running([sys.executable, "-c", program])
     events = list(child)
-    assert [event["number"] for _, event in events] == [0, 1, 2]
+    assert [event["done"] for _, event in events] == [0, 1, 2]
     assert 0 < events[0][0] <= events[-1][0]
     assert child.report == {"frames": 3}
 

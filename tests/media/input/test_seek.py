@@ -11,7 +11,8 @@ import av
 import numpy as np
 import pytest
 
-from tests.media.clips import make
+from tests.media.clips import make, spoil
+from vidcolor.media.input.damage import in_lines
 from vidcolor.media.input.probe import Film, probe
 from vidcolor.media.input.reader import Reader
 
@@ -177,13 +178,7 @@ def test_no_more_is_read_than_the_piece_needs(tmp_path, monkeypatch):
 
 def spoiled(path: Path, numbers: tuple[int, ...]) -> Film:
     """The film with most of some packets overwritten."""
-    with av.open(str(path)) as container:
-        places = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
-    data = bytearray(path.read_bytes())
-    for at, size in (places[number] for number in numbers):
-        data[at + size // 4 : at + size] = b"\xff" * (size - size // 4)
-    path.write_bytes(data)
-    return probe(path)
+    return probe(spoil(path, numbers))
 
 
 @pytest.mark.parametrize(
@@ -195,14 +190,14 @@ def test_damage_is_told_once_by_the_parts_of_a_run(name, codec, pix_fmt, threads
     borders = [None, *(pts for pts, _ in read(probe(path))[0][15::15]), None]
     film = spoiled(path, (20, 21, 40, 60))
     whole, reader = read(film, threads=threads)
-    assert reader.damage and reader.damage_until(None) == reader.damage
+    assert reader.damage and in_lines(reader.damage_between(None, None)) == reader.damage
     told: list[str] = []
     times: list[int] = []
     for first, until in pairwise(borders):
         piece, part = read(film, first=first, until=until, threads=threads)
         times += [pts for pts, _ in piece]
         told += part.damage
-        assert part.damage == part.damage_until(until)
+        assert part.damage == in_lines(part.damage_between(first, until)) == in_lines(reader.damage_between(first, until))
     assert times == [pts for pts, _ in whole]
     assert sorted(told) == sorted(reader.damage)
 
@@ -212,9 +207,9 @@ def test_damage_until_a_frame_is_known_when_that_frame_comes(tmp_path):
     counts = []
     with Reader(film, threads=3) as reader:
         for pts, _ in reader:
-            counts.append(len(reader.damage_until(pts)))
+            counts.append(len(reader.damage_between(None, pts)))
         assert counts == [0] * 20 + [1] * 19 + [2] * 19
-        assert [len(reader.damage_until(round(t / 25 / film.time_base))) for t in (20, 21, 40, 41)] == [0, 1, 1, 2]
+        assert [len(reader.damage_between(None, round(t / 25 / film.time_base))) for t in (20, 21, 40, 41)] == [0, 1, 1, 2]
 
 
 def test_a_frame_that_is_silently_missing_is_known_before_the_end(tmp_path):
@@ -223,5 +218,5 @@ def test_a_frame_that_is_silently_missing_is_known_before_the_end(tmp_path):
             if number == 20:
                 reader._damage._promised.add(pts - 1)  # a packet that gave neither a frame nor an error
             if number > 20:
-                assert reader.damage_until(pts) == ["frame lost at 0.799 s"]
-                assert reader.damage_until(799) == []
+                assert reader.damage_between(None, pts) == [("frame lost at 0.799 s", 1)]
+                assert reader.damage_between(None, 799) == reader.damage_between(pts, None) == []

@@ -30,11 +30,11 @@ class TensorRTBackend:
     """Runs networks on one NVIDIA GPU. Engines are compiled once, in a child process, and kept in the engine cache."""
 
     name = "tensorrt"
-    batch = 4
+    batch, quick = 4, False
 
     def __init__(self, index: int = 0, cache: Cache | None = None, connect: Callable[[int], Device] = Device) -> None:
         """`index`: number of the GPU. `connect` gives the device; it is called when the GPU is first needed."""
-        self.index = index
+        self.index, self.key = index, f"tensorrt:{index}"
         self.cache = cache or Cache()
         self._connect = connect
 

@@ -81,7 +81,7 @@ class CudaRuntime:
     def _call(self, function: str, *arguments: Any) -> Any:
         status, *answer = getattr(self._rt, function)(*arguments)
         if status == self._rt.cudaError_t.cudaErrorMemoryAllocation:
-            raise DeviceError(f"the GPU's memory is full: close other programs that use it, lower the batch, or {use_cpu()}")
+            raise DeviceError(f"the GPU's memory is full: close other programs that use it, or {use_cpu()}")
         if status != self._rt.cudaError_t.cudaSuccess:
             raise DeviceError(f"the GPU failed: {function} answered {status.name}; {use_cpu()}")
         return answer[0] if answer else None

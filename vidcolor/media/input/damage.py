@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import zip_longest
 from typing import Any, NamedTuple
@@ -11,7 +12,9 @@ from av.packet import Packet
 
 from vidcolor.media.input.probe import Film
 
-_LINES = 20
+Piece = tuple[str, int]
+"""One piece of damage: a line that says it, and how many frames it is."""
+LINES = 20
 _GAP = Fraction(1)  # seconds
 _PACKETS_VANISH = {"mpegts", "mpeg"}  # containers whose damaged packets leave no trace but a gap in the times
 _HIDDEN_FRAMES = {"vp8", "vp9", "av1"}  # codecs whose packets need not show a frame
@@ -105,13 +108,11 @@ class Damage:
         """Delivered frames that FFmpeg calls corrupt."""
         return len(self._flawed)
 
-    def lines(self, until: int | None = None) -> list[str]:
-        """One line for each piece of damage that lies before `until`, at most twenty; then how many frames more."""
+    def pieces(self, since: int | None = None, until: int | None = None) -> list[Piece]:
+        """Every piece of damage with since <= pts < until, in order."""
         flawed = [_Piece(pts, "damaged frame at {}") for pts in list(self._flawed)]
-        pieces = sorted(piece for piece in [*self._lost(), *flawed] if until is None or piece.pts < until)
-        lines = [piece.line.format(self._clock_time(piece.pts)) for piece in pieces[:_LINES]]
-        more = sum(piece.frames for piece in pieces) - len(lines)
-        return [*lines, f"and {more} more"] if more > 0 else lines
+        found = sorted(p for p in [*self._lost(), *flawed] if (since is None or p.pts >= since) and (until is None or p.pts < until))
+        return [(piece.line.format(self._clock_time(piece.pts)), piece.frames) for piece in found]
 
     def early_note(self) -> list[str]:
         """How many frames cannot be decoded at the beginning, where that is less than a second and so no damage."""
@@ -149,3 +150,10 @@ class Damage:
 
     def _clock_time(self, pts: int) -> str:
         return f"{float(pts * self._film.time_base - self._film.start):.3f} s"
+
+
+def in_lines(pieces: Sequence[Piece]) -> list[str]:
+    """A line for each piece of damage, at most twenty; then how many frames more."""
+    lines = [line for line, _ in pieces[:LINES]]
+    more = sum(frames for _, frames in pieces[LINES:])
+    return [*lines, f"and {more} more"] if more > 0 else lines

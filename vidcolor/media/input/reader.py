@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 
 from vidcolor.errors import InputError
 from vidcolor.media.input.clock import Clock
-from vidcolor.media.input.damage import Damage
+from vidcolor.media.input.damage import Damage, Piece, in_lines
 from vidcolor.media.input.entry import Entry, find_entry
 from vidcolor.media.input.probe import Film, demux, exact, open_input
 from vidcolor.media.input.sample import sample as sample  # callers know it from here
@@ -91,11 +91,11 @@ class Reader:
     @property
     def damage(self) -> list[str]:
         """One line for each piece of damage, at most twenty; then how many more. Empty for a sound film."""
-        return self._damage.lines()
+        return in_lines(self._damage.pieces())
 
-    def damage_until(self, pts: int | None) -> list[str]:
-        """`damage` of what lies before `pts` alone, once the frame at `pts` has come; None for all. May be asked from another thread."""
-        return self._damage.lines(pts)
+    def damage_between(self, since: int | None, until: int | None) -> list[Piece]:
+        """Every piece of damage with since <= pts < until, once the frame at `until` has come. May be asked from another thread."""
+        return self._damage.pieces(since, until)
 
     @property
     def lost(self) -> int:
