@@ -83,12 +83,14 @@ def test_a_style_needs_no_file_either() -> None:
 
 @pytest.mark.parametrize(
     "picture",
-    [np.zeros((4, 4), np.float32), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4), np.uint8), np.zeros(4, np.uint8), "film.mp4"],
-    ids=["floats", "four channels", "empty", "a line", "a name"],
+    [None, np.zeros((4, 4), np.float32), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4), np.uint8), np.zeros(4, np.uint8), "film.mp4"],
+    ids=["nothing", "floats", "four channels", "empty", "a line", "a name"],
 )
 def test_what_is_no_picture_is_refused(colorizer: vidcolor.Colorizer, picture: Any) -> None:
     with pytest.raises(ValueError, match="a picture is"):
         colorizer(picture)
+    with pytest.raises(ValueError, match="a picture is"):
+        list(colorizer.shot([scene(), picture]))
 
 
 def test_another_size_within_a_shot_is_refused(colorizer: vidcolor.Colorizer) -> None:
@@ -122,3 +124,8 @@ def test_a_shot_goes_on_while_other_sizes_are_coloured(colorizer: vidcolor.Color
     for width in (64, 128, 192, 256, 320, 384):
         colorizer(scene(width=width))
     assert all(np.abs(other.astype(int) - first).max() < 8 for other in shot)
+
+
+def test_the_order_of_bytes_does_not_matter(colorizer: vidcolor.Colorizer) -> None:
+    deep = scene().astype(np.uint16) * 257
+    assert np.array_equal(colorizer(deep.astype(">u2")), colorizer(deep))

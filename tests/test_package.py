@@ -90,3 +90,14 @@ def test_what_is_no_path_and_no_function_is_told(tmp_path: Path) -> None:
             vidcolor.colorize(path, out)
     with pytest.raises(UsageError, match="progress=3"):
         vidcolor.colorize("f.mp4", "o.mp4", progress=3)
+
+
+@pytest.mark.parametrize(
+    "error", [BrokenPipeError("theirs"), MemoryError("theirs"), KeyError("theirs")], ids=lambda error: type(error).__name__
+)
+def test_what_a_callers_function_raises_comes_out_as_it_was(tmp_path: Path, error: Exception) -> None:
+    def progress(done: int, total: int | None) -> None:
+        raise error
+
+    with pytest.raises(type(error), match="theirs"):
+        vidcolor.colorize(make(tmp_path / "film.mp4", size=(96, 64)), tmp_path / "out.mkv", progress=progress)

@@ -18,6 +18,10 @@ Time = float | Fraction | str
 """Seconds from the film's start, or text as HH:MM:SS."""
 
 
+class ListenerError(Exception):
+    """What a caller's own function raised, so that it is not taken for trouble with a disk. Never leaves this module."""
+
+
 def colorize(
     path: str | PathLike[str],
     out: str | PathLike[str],
@@ -70,14 +74,17 @@ def colorize(
 
     Returns the Report; `status` is 3 where the input was damaged and delivered as far as it decodes. Raises a
     `vidcolor.errors.VidcolorError`, whose text is one clear line: UsageError (with the name of the `field`) for an argument that cannot
-    be, InputError, OutputError, DeviceError, and InterruptedRunError after `cancel`.
+    be, InputError, OutputError, DeviceError, and InterruptedRunError after `cancel`; and what `progress` and `note` raise.
     """
 
     def listen(event: Event) -> None:
-        if progress is not None and isinstance(event, FrameDone):
-            progress(event.done, event.total)
-        if note is not None and isinstance(event, Note):
-            note(event.text)
+        try:
+            if progress is not None and isinstance(event, FrameDone):
+                progress(event.done, event.total)
+            if note is not None and isinstance(event, Note):
+                note(event.text)
+        except Exception as error:
+            raise ListenerError from error
 
     for name, each in (("progress", progress), ("note", note)):
         if each is not None and not callable(each):
@@ -90,10 +97,14 @@ def colorize(
     )  # fmt: skip
     if report := jobs.finished(asked):
         return report
-    with SessionPool() as pool:
-        plan = jobs.plan(asked, pool)
-        for text in plan.notes:
-            listen(Note(text))
-        if cancel is not None and cancel.is_set():
-            raise InterruptedRunError(f"{asked.input}: stopped before the work")
-        return jobs.run(plan, pool, listen, cancel=cancel)
+    try:
+        with SessionPool() as pool:
+            plan = jobs.plan(asked, pool)
+            for text in plan.notes:
+                listen(Note(text))
+            if cancel is not None and cancel.is_set():
+                raise InterruptedRunError(f"{asked.input}: stopped before the work")
+            return jobs.run(plan, pool, listen, cancel=cancel)
+    except ListenerError as error:
+        assert error.__cause__ is not None
+        raise error.__cause__ from None

@@ -90,20 +90,19 @@ class Colorizer:
         if self._closed:
             raise UsageError("this Colorizer is closed; make another")
         coming = iter(pictures)
-        first = next(coming, None)
-        if first is None:
-            return
-        pipeline, planes = self._pipeline(planes_of(first)), self._planes(first, coming)
-        for frame in pipeline.run(planes):
-            assert frame.out is not None
-            yield to_rgb(frame.out, first.dtype.itemsize * 8)
+        for first in coming:
+            planes = planes_of(first)
+            for frame in self._pipeline(planes).run(self._planes(planes, coming)):
+                assert frame.out is not None
+                yield to_rgb(frame.out, np.asarray(first).dtype.itemsize * 8)
 
-    def _planes(self, first: Picture, others: Iterator[Picture]) -> Iterator[tuple[int, Planes]]:
-        yield 0, planes_of(first)
+    def _planes(self, first: Planes, others: Iterator[Picture]) -> Iterator[tuple[int, Planes]]:
+        yield 0, first
         for pts, picture in enumerate(others, 1):
-            if picture.shape != first.shape or picture.dtype != first.dtype:
-                raise ValueError(f"picture {pts} is {picture.dtype} {picture.shape}, and the first {first.dtype} {first.shape}")
-            yield pts, planes_of(picture)
+            planes = planes_of(picture)
+            if planes.layout != first.layout:
+                raise ValueError(f"picture {pts} is {kind_of(planes)}, and the first {kind_of(first)}")
+            yield pts, planes
 
     def _pipeline(self, planes: Planes) -> Pipeline:
         layout = planes.layout
@@ -114,9 +113,16 @@ class Colorizer:
         return Pipeline(plan, load(plan, self._pool), full_color(layout), one_shot=True)
 
 
+def kind_of(planes: Planes) -> str:
+    layout = planes.layout
+    return f"{'RGB' if layout.rgb else 'grey'}, {layout.width}x{layout.height}" + ("" if layout.rgb else f", {layout.depth} bit")
+
+
 def planes_of(picture: Any) -> Planes:
     """An array as planes. Raises ValueError for one that is no picture."""
     array = np.asarray(picture)
+    if array.dtype.kind == "u":  # of either byte order
+        array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype not in (np.uint8, np.uint16) or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3) or not array.size:
         raise ValueError(f"a picture is uint8 or uint16, (height, width) or (height, width, 3), and this is {array.dtype} {array.shape}")
     depth, (height, width) = array.dtype.itemsize * 8, array.shape[:2]

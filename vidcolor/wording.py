@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 
+LARGEST, LONGEST = 10**18, 200
+"""Beyond which a number, or the length of a text, is not repeated to the person who gave it."""
 Wording = Callable[[str, object], str]
 """From a field's name and a value (None: the field as such) to how this person gives it."""
 
@@ -20,7 +22,10 @@ def in_python(name: str, value: object) -> str:
 
 def shown(value: object) -> str:
     """A value in as few characters as say it: 0.5 and 2 rather than 1/2 and 2.0."""
-    return f"{float(value):g}" if isinstance(value, float | Fraction) else str(value)
+    if isinstance(value, int) and abs(value) > LARGEST:
+        return "a very large number"
+    text = f"{float(value):g}" if isinstance(value, float | Fraction) else str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 _wording: Wording = in_python

@@ -6,6 +6,7 @@ import errno
 import importlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from tests.job.films import SAFE, Shade, ShadePool
 from tests.media.clips import make, spoil
-from vidcolor.errors import DeviceError, InterruptedRunError
+from vidcolor.errors import DeviceError, InputError, InterruptedRunError
 from vidcolor.job import plan as make_plan
 from vidcolor.job import run as run_job
 from vidcolor.job.journal import Range
@@ -125,3 +126,61 @@ def test_a_reader_that_seeks_to_other_pictures_reads_from_the_beginning(film: Pa
             assert rendering.reader.sought == (not wrong)
             answers.append((segment.pts, segment.sha256))
     assert answers[0] == answers[1] and answers[0][0] == list(times[25:])
+
+
+def test_a_clock_that_starts_afresh_leads_nowhere_else(film: Path, out: Path, run: Any) -> None:
+    """Two recordings joined as they are: every time of the first stands for a place of the second, too."""
+    parts = [make(film.with_name(f"{name}.ts"), size=(64, 48), frames=60, options={"g": "10"}) for name in "ab"]
+    joined = film.with_name("joined.ts")
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    whole, part = out.with_name("whole.mkv"), out.with_name("part.mkv")
+    assert run(joined, "-o", whole, "--codec", "ffv1")[0] == 0
+    assert run(joined, "-o", part, "--codec", "ffv1", "--start", "1.6")[0] == 0
+    assert pictures(part) == pictures(whole)[40:]
+    for kept in (1, 2, 3):
+        with ShadePool() as pool:
+            planned = make_plan(Job(joined, out, threads=1, codec="ffv1"), pool)
+            pipeline = Pipeline(planned, load(planned, pool), planned.encoding.layout)
+            folder = out.with_name(f"{kept}")
+            folder.mkdir()
+            segments = list(Rendering(planned, pipeline, Range(), folder, lengths=Lengths(1, 1)))
+            rest = [s for made in [Rendering(planned, pipeline, segments[kept - 1].following, folder, lengths=Lengths(1, 1))] for s in made]
+        assert [s.pts for s in rest] == [s.pts for s in segments[kept:]]
+        assert [s.sha256 for s in rest] == [s.sha256 for s in segments[kept:]]
+
+
+def test_a_range_that_the_film_does_not_have_is_refused(film: Path, out: Path) -> None:
+    with ShadePool() as pool:
+        planned = make_plan(Job(film, out, threads=1, codec="ffv1"), pool)
+        pipeline = Pipeline(planned, load(planned, pool), planned.encoding.layout)
+        with pytest.raises(InputError, match="other frames"):
+            list(Rendering(planned, pipeline, Range(first=1001, lead=1001), out.parent))
+    assert list(out.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "change", [{"box": None}, {"box": [0, 0, 9]}, {"box": [-1, 0, 64, 48]}, {"box": [0, 0, 0, 0]}, {"kind": "mauve"}], ids=str
+)
+def test_a_forged_header_is_refused_in_one_line(
+    film: Path, out: Path, run: Any, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Shade, "trouble", staticmethod(raising(DeviceError("gone"), 30)))
+        assert run(film, "-o", out)[0] == 6
+    path = out.with_name("o.mkv.part") / "journal.jsonl"
+    header, *rest = path.read_text().splitlines()
+    path.write_text("\n".join([json.dumps(json.loads(header) | change), *rest, "[" * 100_000]) + "\n")
+    status, _, (line,) = run(film, "-o", out, "--resume")
+    assert status == 4 and "journal is damaged" in line
+    assert run(film, "-o", out)[0] == 0
+
+
+def test_what_the_film_was_taken_for_is_kept_over_a_resume(film: Path, out: Path, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Shade, "trouble", staticmethod(raising(DeviceError("gone"), 30)))
+        assert run(film, "-o", out, "--style", "anime", "--style-size", "64")[0] == 6
+    planning = importlib.import_module("vidcolor.job.plan")
+    monkeypatch.setattr(planning, "judge", lambda samples: replace(planning.UNKNOWN, kind="color"))  # another day's samples
+    status, said, _ = run(film, "-o", out, "--style", "anime", "--style-size", "64", "--resume", "--json")
+    report = json.loads(said)
+    assert (status, report["frames_colored"]) == (0, report["frames"] - SAFE)

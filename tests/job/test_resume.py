@@ -106,3 +106,19 @@ def test_resume_with_nothing_to_resume_starts_afresh(film: Path, unbroken: list[
     process.communicate(timeout=120)
     assert process.returncode == 0
     assert frames(tmp_path / "out.mkv") == unbroken
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to another process here")
+def test_a_second_ctrl_c_stops_at_once_and_never_crashes(film: Path, tmp_path: Path) -> None:
+    for pause in (0.0, 0.02, 0.1):
+        process = start(film, "-o", tmp_path / "out.mkv", "--json")
+        assert process.stderr is not None
+        for line in process.stderr:
+            if json.loads(line).get("done") == 20:
+                break
+        process.send_signal(signal.SIGINT)
+        time.sleep(pause)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        assert process.returncode == 130

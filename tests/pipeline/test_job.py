@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,6 +52,12 @@ def job(**asked: Any) -> Job:
         ({"style": "kiss", "style_size": "huge"}, "fast"),
         ({"style": "kiss", "style_at": (("soon", "kiss"),)}, "not a time"),
         ({"style_strength": 0.5}, "no style"),
+        ({"out": "a\0b.mkv"}, "no name may"),
+        ({"out": "\ud800.mkv"}, "no name may"),
+        ({"style": "x" * 5000}, "too long"),
+        ({"threads": 10**5000}, "very large number"),
+        ({"device": "tensorrt:" + "9" * 5000}, "too long"),
+        ({"device": "tensorrt:9999"}, "no such device"),
         ({"style": "kiss", "style_at": "00:03=kiss"}, "pairs"),
         ({"style": "kiss", "style_at": [(1, "kiss", 2)]}, "pairs"),
         ({"input": ""}, "empty"),
@@ -57,7 +65,7 @@ def job(**asked: Any) -> Job:
         ({"recolor": True, "only_grey": True}, "exclude"),
         ({"vividity": 1}, "no such field"),
     ],
-    ids=str,
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else value,
 )
 def test_what_cannot_be_is_told_by_its_field(asked: dict[str, Any], reason: str) -> None:
     with pytest.raises(UsageError, match=reason) as caught:
@@ -74,6 +82,9 @@ def test_times_paths_and_sizes_may_be_given_in_several_ways() -> None:
     assert made.style_size == 640
     assert made.style_at == ((Fraction(3), "scream"), (Fraction(4), "kiss"))
     assert job(start=0.1).start == Fraction(1, 10)
+    assert job(start=Decimal("0.1"), end=np.int64(3)).end == 3
+    made = job(threads=np.int64(2), crf=np.float32(18), input=PurePosixPath("a.mp4"))
+    assert (made.threads, made.crf, type(made.threads), type(made.crf)) == (2, 18.0, int, float)
 
 
 def test_a_changed_job_is_checked_again_and_none_can_be_written() -> None:

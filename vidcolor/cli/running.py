@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from vidcolor import job as jobs
 from vidcolor.cli.console import answer, err, out, tell, tell_event
+from vidcolor.errors import InterruptedRunError
 from vidcolor.job.segments import Lengths
 from vidcolor.pipeline.events import Cancel, Event, FrameDone, Note, Started
 from vidcolor.pipeline.job import Job
@@ -59,14 +61,21 @@ def run_one(job: Job, pool: SessionPool, as_json: bool, lengths: Lengths | None 
 
 @contextmanager
 def stopping() -> Iterator[Cancel]:
-    """A token that Ctrl-C sets while the run looks at it; at other times, and the second time, Ctrl-C stops at once."""
-    cancel = Cancel()
+    """A token that Ctrl-C sets while the run looks at it; at other times Ctrl-C stops at once, and so does the second one.
+
+    The second ends the process as it is: threads that were left working would crash an interpreter that shuts down.
+    """
+    cancel, asked = Cancel(), 0
 
     def stop(number: int, frame: Any) -> None:
-        if cancel.watched and not cancel.is_set():
-            cancel.set()
-        else:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            tell("vidcolor: stopped at once; what is safe is in the .part folder")
+            os._exit(InterruptedRunError.status)
+        if not cancel.watched:
             raise KeyboardInterrupt
+        cancel.set()
 
     former = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -132,7 +132,7 @@ class Journal:
         with self._as_output_error():
             for line in lines[1:]:
                 if line.get("complete"):
-                    self.complete, self.damage, self.notes = True, list(line.get("damage", [])), list(line.get("notes", []))
+                    self.complete, self.damage, self.notes = True, _texts(line.get("damage")), _texts(line.get("notes"))
                     break
                 segment = _segment(line)
                 if segment is None:
@@ -224,7 +224,7 @@ class Journal:
         for text in texts:
             try:
                 line = json.loads(text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 break
             if not isinstance(line, dict):
                 break
@@ -281,6 +281,10 @@ def _segment(line: dict[str, Any]) -> Segment | None:
         segment.file == segment_path(Path(), first).name and segment.first in (None, first) and (until is None or until > segment.pts[-1])
     )
     return segment if fits else None
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else []
 
 
 def _overlap(one: Segment, other: Segment) -> bool:

@@ -60,9 +60,8 @@ def run_film(plan: Plan, pool: SessionPool, journal: Journal, report: Report, pr
     """What is left to do of a film, by its journal."""
     header = journal_header(plan)
     if plan.job.resume and (found := journal.resume(header)):
-        # The samples of this run may differ by a frame.
-        plan = dataclasses.replace(plan, look=dataclasses.replace(plan.look, box=Box(*found["box"])))
-    elif thrown := journal.begin(header | {"box": list(plan.look.box)}):
+        plan = as_it_was_seen(plan, found)
+    elif thrown := journal.begin(header | {"box": list(plan.look.box), "kind": plan.look.verdict.kind}):
         why = "their journal cannot be read" if plan.job.resume else f"{field('resume', True)} would have gone on with them"
         progress.listen(Note(f"{thrown} segments of an earlier run were thrown away: {why}"))
     report.frames_resumed = progress.done = journal.frames
@@ -80,6 +79,23 @@ def run_film(plan: Plan, pool: SessionPool, journal: Journal, report: Report, pr
     if header["input"] != identity(plan.job.input):
         raise InputError(f"{plan.job.input}: was changed while it was being coloured; run again")
     mux_and_publish(plan, journal, report)
+
+
+def as_it_was_seen(plan: Plan, found: dict[str, Any]) -> Plan:
+    """The plan with borders and verdict of the run that is resumed: the samples of this run may differ by a frame.
+
+    Raises InputError for a journal that cannot have been written by this program.
+    """
+    try:
+        left, top, width, height = (int(side) for side in found["box"])
+        layout = plan.film.layout
+        inside = 0 <= left < left + width <= layout.width and 0 <= top < top + height <= layout.height
+        if not inside or found["kind"] not in ("grey", "tint", "color"):
+            raise ValueError("box and kind are none")
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{plan.job.out}.part: its journal is damaged; run again without {field('resume')}") from error
+    verdict = dataclasses.replace(plan.look.verdict, kind=found["kind"])
+    return dataclasses.replace(plan, look=dataclasses.replace(plan.look, box=Box(left, top, width, height), verdict=verdict))
 
 
 @contextmanager

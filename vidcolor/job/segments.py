@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vidcolor.errors import InputError
 from vidcolor.job.journal import Range, Segment, segment_path
 from vidcolor.media.input.reader import Reader
 from vidcolor.media.output.writer import SegmentWriter
@@ -22,6 +23,7 @@ from vidcolor.pipeline.build import Pipeline
 from vidcolor.pipeline.events import Cancel, FirstPacket, FrameDone, Listener, ignore
 from vidcolor.pipeline.model import Plan
 from vidcolor.stages.base import Frame
+from vidcolor.wording import field
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Progress:
 
 
 class OtherPicturesError(Exception):
-    """A reader that sought gives other pictures than the one before it did. Never leaves this module."""
+    """The film does not give the pictures that it gave before, at least not where a seek leads. Never leaves this module."""
 
 
 class Rendering:
@@ -90,10 +92,16 @@ class Rendering:
 
     def __iter__(self) -> Generator[Segment, None, None]:
         try:
-            yield from self._rendered()
-        except OtherPicturesError:  # told before the first frame of the range came: nothing was written yet
-            self.reader = open_reader(self.plan, Range())
-            yield from self._rendered()
+            try:
+                yield from self._rendered()
+            except OtherPicturesError:  # raised before the first frame of the range was written
+                if not self.reader.sought:
+                    raise
+                self.reader = open_reader(self.plan, Range())
+                yield from self._rendered()
+        except OtherPicturesError as error:
+            name, advice = self.plan.film.path, f"run again without {field('resume')}"
+            raise InputError(f"{name}: gives other frames than it gave before; {advice}") from error
 
     def _rendered(self) -> Iterator[Segment]:
         with self.reader, self.pipeline.ahead(self._decoded(), self.plan.job.prefetch) as frames, self.cancel.watching():
@@ -116,7 +124,7 @@ class Rendering:
     def _segments(self, frames: Iterable[Frame]) -> Iterator[Segment]:
         first, until = self.range.first, self.range.until
         segment: OpenSegment | None = None
-        over = False
+        over, fresh = False, True
         try:
             for frame in frames:
                 stop, over = self.cancel.is_set(), until is not None and frame.pts >= until
@@ -126,6 +134,9 @@ class Rendering:
                 if over or stop:
                     break
                 if first is None or frame.pts >= first:
+                    if first is not None and fresh and frame.pts != first:
+                        raise OtherPicturesError
+                    fresh = False
                     segment = segment or OpenSegment(self, frame)
                     segment.write(frame)
             else:

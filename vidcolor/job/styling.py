@@ -11,7 +11,7 @@ from vidcolor.errors import DeviceError, FieldError, InputError
 from vidcolor.media.input.probe import Film
 from vidcolor.media.stills.pictures import read_picture
 from vidcolor.networks.cards import Network, available, find
-from vidcolor.networks.styles import Style, catalogue, check_name, mix, parse_mix, save, unknown_style_error
+from vidcolor.networks.styles import Style, catalogue, check_name, is_file, mix, parse_mix, save, unknown_style_error
 from vidcolor.picture.matrices import to_rgb_units
 from vidcolor.picture.planes import Box, shrink_color, work_size
 from vidcolor.pipeline.job import Job
@@ -103,7 +103,7 @@ def check_encoder(style: Style) -> None:
 def picture_style(name: str, known: dict[str, Style], device: str) -> Style:
     """The style of a picture file, as the encoder sees it."""
     path = Path(name)
-    if not path.is_file():
+    if not is_file(name):
         raise unknown_style_error(name, known)
     return encode(path, path.stem, device)
 

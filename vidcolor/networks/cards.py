@@ -96,12 +96,12 @@ def find(name: str, task: str = "") -> Network:
     Raises DeviceError where there is none, its card is missing or wrong, the file is damaged, or it is not for the `task` given.
     """
     if name.endswith(".onnx"):
-        if not Path(name).is_file():
+        if not _is_file(Path(name)):
             raise DeviceError(f"{name}: no such network file")
         network = Network(Path(name), read_card(Path(name).with_suffix(".json")))
     else:
         path = _folder() / f"{name}.json"
-        if not path.is_file():
+        if not _is_file(path):
             names = ", ".join(card.stem for card in sorted(_folder().glob("*.json")))
             raise DeviceError(f"no network is called {name!r}: choose one of {names or 'none'}, or give the path of a .onnx file")
         network = _network(path)
@@ -125,6 +125,13 @@ def read_card(path: Path) -> Card:
     except (KeyError, TypeError, ValueError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise DeviceError(f"{path}: the network's card is wrong: {what}") from error
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
 
 
 def _network(path: Path) -> Network:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 import os
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -19,6 +21,8 @@ from vidcolor.wording import field
 
 STYLE_SIDES = {"fast": 256, "best": 640}
 """Words for the short side at which a style network looks."""
+LONGEST_TEXT = 4096
+"""Bytes of a name or word."""
 LONGEST_TIME = 10**9
 """Seconds beyond which nothing is a time in a film."""
 TIME = re.compile(r"\d{1,9}(\.\d{0,12})?|\.\d{1,12}")
@@ -33,10 +37,10 @@ def seconds(value: Any) -> Fraction:
         if len(parts) > 3 or not all(TIME.fullmatch(part) for part in parts):
             raise wrong
         return sum((Fraction(part) * 60**place for place, part in enumerate(reversed(parts))), Fraction(0))
-    number = isinstance(value, int | float | Fraction) and not isinstance(value, bool)
+    number = isinstance(value, numbers.Real | Decimal) and not isinstance(value, bool)
     if not number or not 0 <= value < LONGEST_TIME:
         raise wrong
-    return Fraction(str(value)) if isinstance(value, float) else Fraction(value)
+    return Fraction(value) if isinstance(value, numbers.Rational) else Fraction(str(value))
 
 
 def _between(low: float, high: float) -> AfterValidator:
@@ -57,12 +61,33 @@ def _finite(value: float) -> float:
 def _path(value: Any) -> Any:
     if isinstance(value, str) and not value:
         raise ValueError("the name is empty")
+    if isinstance(value, str | os.PathLike):
+        _writable(os.fspath(value))
     return Path(value) if isinstance(value, str | os.PathLike) else value
+
+
+def _writable(text: Any) -> Any:
+    """Text that no system call chokes on."""
+    if isinstance(text, str):
+        try:
+            fits = len(os.fsencode(text)) <= LONGEST_TEXT and "\0" not in text
+        except UnicodeEncodeError:
+            fits = False
+        if not fits:
+            raise ValueError("holds what no name may, or is too long")
+    return text
+
+
+def _plain_number(value: Any) -> Any:
+    """NumPy's and other numbers as Python's own."""
+    if isinstance(value, bool | int | float) or not isinstance(value, numbers.Real):
+        return value
+    return int(value) if isinstance(value, numbers.Integral) else float(value)
 
 
 def _device(value: str) -> str:
     kind, _, which = value.partition(":")
-    known = value in ("auto", "cpu", "tensorrt") or (kind == "tensorrt" and which.isdecimal())
+    known = value in ("auto", "cpu", "tensorrt") or (kind == "tensorrt" and which.isdecimal() and len(which) < 4)
     if not known and not (kind == "openvino" and which.split(".")[0] == "GPU"):
         raise ValueError("no such device: choose auto, cpu, tensorrt, tensorrt:N or openvino:GPU")
     return value
@@ -85,6 +110,9 @@ def _pairs(value: Any) -> Any:
 
 
 Seconds = Annotated[Fraction, BeforeValidator(seconds)]
+Text = Annotated[str, AfterValidator(_writable)]
+Number = Annotated[float, BeforeValidator(_plain_number)]
+Whole = Annotated[int, BeforeValidator(_plain_number)]
 FilePath = Annotated[Path, BeforeValidator(_path)]
 T = TypeVar("T")
 
@@ -143,14 +171,14 @@ class Job:
 
     input: FilePath
     out: FilePath
-    vividness: Annotated[float, _between(0, 2)] = 1.0
-    network: str = "colorize-fast"
-    device: Annotated[str, AfterValidator(_device)] = "auto"
+    vividness: Annotated[Number, _between(0, 2)] = 1.0
+    network: Text = "colorize-fast"
+    device: Annotated[Text, AfterValidator(_device)] = "auto"
     steady: Literal["off", "causal"] = "causal"
-    codec: str | None = None
-    crf: Annotated[float, AfterValidator(_finite)] | None = None
-    preset: str | None = None
-    pix_fmt: str | None = None
+    codec: Text | None = None
+    crf: Annotated[Number, AfterValidator(_finite)] | None = None
+    preset: Text | None = None
+    pix_fmt: Text | None = None
     lossless: bool = False
     start: Seconds | None = None
     end: Seconds | None = None
@@ -160,13 +188,13 @@ class Job:
     drop_unsupported: bool = False
     overwrite: bool = False
     resume: bool = False
-    threads: Annotated[int, _between(0, 1024)] = 0
-    prefetch: Annotated[int, _between(1, 256)] = 8
-    style: str | None = None
-    style_strength: Annotated[float, _between(0, 1)] = 1.0
-    style_size: Annotated[int | None, BeforeValidator(_style_side)] = None
+    threads: Annotated[Whole, _between(0, 1024)] = 0
+    prefetch: Annotated[Whole, _between(1, 256)] = 8
+    style: Text | None = None
+    style_strength: Annotated[Number, _between(0, 1)] = 1.0
+    style_size: Annotated[Whole | None, BeforeValidator(_style_side)] = None
     color_from: Literal["film", "style"] = "style"
-    style_at: Annotated[tuple[tuple[Seconds, str], ...], BeforeValidator(_pairs)] = ()
+    style_at: Annotated[tuple[tuple[Seconds, Text], ...], BeforeValidator(_pairs)] = ()
 
     def __post_init__(self) -> None:
         """Fields that contradict each other."""

@@ -19,17 +19,20 @@ class Entry(NamedTuple):
 
     pts: int
     seek: int  # the time to seek to
+    pos: int | None = None  # where its packet lies in the file, as far as the container says: a clock that restarts gives a time twice
     lead: tuple[int, ...] = ()
 
     @classmethod
     def at(cls, pts: int, packet: Packet[Any]) -> Entry:
         """The entry at a key frame's packet, which has this pts."""
-        return cls(pts, pts if packet.dts is None else min(pts, packet.dts))
+        return cls(pts, pts if packet.dts is None else min(pts, packet.dts), packet.pos)
 
     def packets(self, sought: Iterator[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]] | None:
         """Of the packets behind a seek those from the key frame on; None where it does not come."""
         for packet in sought:
             if packet.is_keyframe and packet.pts == self.pts:
+                if self.pos is not None and packet.pos is not None and packet.pos != self.pos:
+                    return None
                 return chain([packet], sought)
             if packet.dts is not None and packet.dts > self.pts:
                 break

@@ -29,6 +29,7 @@ from vidcolor.picture.planes import Planes
 
 _READ_ERRORS_IN_A_ROW = 8
 _STEPS_BACK = (0, 1, 4, 16)  # seconds before the wanted place at which a seek is tried
+_CLOCKS_RESTART = {"mpegts"}  # recordings are joined as they are: a time may stand for several places, and a seek lands in any
 _TIMES_NEED_THE_BEGINNING = {"mpeg"}  # program streams time only some frames: after a seek FFmpeg derives others
 
 Stamped = Iterator[tuple[int, av.VideoFrame]]
@@ -69,7 +70,7 @@ class Reader:
         self._threads = threads
         self._start = None if start is None else ceil((film.start + start) / film.time_base)
         end_pts = None if end is None else ceil((film.start + end) / film.time_base)
-        self._first = first
+        self._first = self._start if first is None and film.container in _CLOCKS_RESTART else first
         self._since = max((pts for pts in (self._start, first) if pts is not None), default=None)
         self._until = min((pts for pts in (end_pts, until) if pts is not None), default=None)
         self._deinterlace = deinterlace and film.layout.fields != "progressive"
@@ -194,7 +195,7 @@ class Reader:
     def _from_start(self) -> tuple[int | None, Stamped]:
         """The time that was sought, None for the beginning, and frames from there on: of a key frame at or before the wanted start."""
         begin = ceil(self.film.start / self.film.time_base)
-        if self._start is not None and self._start > begin and self._seekable:
+        if self._start is not None and self._start > begin and self._seekable and self.film.container not in _CLOCKS_RESTART:
             wanted = self._start - 1 if self._deinterlace else self._start  # which needs the frame before
             for back in _STEPS_BACK:
                 place = self._start - round(back / self.film.time_base)
