@@ -46,6 +46,17 @@ class Backend:
         return self.loaded[-1]
 
 
+def failing_once(error: Exception) -> Backend:
+    """A backend whose first load goes wrong."""
+    left = [error]
+
+    def trouble() -> None:
+        if left:
+            raise left.pop()
+
+    return Backend(trouble)
+
+
 def test_what_is_prepared_is_what_is_got_and_loaded_in_a_thread_of_its_own() -> None:
     backend = Backend()
     with SessionPool() as pool:
@@ -71,13 +82,7 @@ def test_those_not_used_for_longest_are_closed_first() -> None:
 
 
 def test_what_fails_is_told_to_who_asks_and_tried_anew_the_next_time() -> None:
-    failing = [DeviceError("no memory")]
-
-    def trouble() -> None:
-        if failing:
-            raise failing.pop()
-
-    backend = Backend(trouble)
+    backend = failing_once(DeviceError("no memory"))
     with SessionPool() as pool:
         pool.prepare(backend, Path("a.onnx"), SHAPES)
         with pytest.raises(DeviceError, match="no memory"):
@@ -86,11 +91,8 @@ def test_what_fails_is_told_to_who_asks_and_tried_anew_the_next_time() -> None:
 
 
 def test_a_failure_nobody_asked_about_ends_quietly() -> None:
-    def trouble() -> None:
-        raise DeviceError("no memory")
-
     with SessionPool() as pool:
-        pool.prepare(Backend(trouble), Path("a.onnx"), SHAPES)
+        pool.prepare(failing_once(DeviceError("no memory")), Path("a.onnx"), SHAPES)
 
 
 def test_nothing_is_closed_for_who_may_hold_any_of_them() -> None:
@@ -102,13 +104,7 @@ def test_nothing_is_closed_for_who_may_hold_any_of_them() -> None:
 
 
 def test_an_error_that_is_not_ours_neither_hides_nor_stops_the_closing() -> None:
-    failing = [ValueError("a bug")]
-
-    def trouble() -> None:
-        if failing:
-            raise failing.pop()
-
-    backend = Backend(trouble)
+    backend = failing_once(ValueError("a bug"))
     with SessionPool() as pool:
         pool.prepare(backend, Path("a.onnx"), SHAPES)
         pool.get(backend, Path("b.onnx"), SHAPES)

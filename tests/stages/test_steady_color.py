@@ -8,21 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.stages.making import frame_of
+from tests.stages.making import SIZE, frame_of, texture
 from vidcolor.picture.planes import Box, Floats, Layout, Planes
 from vidcolor.stages.base import Frame, Work
 from vidcolor.stages.find_motion import FindMotion
 from vidcolor.stages.steady_color import SteadyColor
 
-SIZE = (128, 192)
 SOURCE = Planes(np.zeros((2, 2), np.uint8), None, None, Layout(2, 2, chroma="400"))
-
-
-def texture(seed: int, width: int = 320) -> Floats:
-    rng = np.random.default_rng(seed)
-    fine = cv2.resize(rng.random((32, width // 4), dtype=np.float32), (width, SIZE[0]), interpolation=cv2.INTER_CUBIC)
-    coarse = cv2.resize(rng.random((6, width // 20), dtype=np.float32), (width, SIZE[0]), interpolation=cv2.INTER_CUBIC)
-    return (0.5 * fine + 0.5 * coarse).clip(0, 1)
 
 
 def low(plane: Floats) -> Floats:
