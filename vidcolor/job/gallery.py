@@ -12,8 +12,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from vidcolor.errors import FieldError, OutputError
+from vidcolor.errors import FieldError
 from vidcolor.job.plan import check_input, check_target, examine
+from vidcolor.job.publish import write_whole
 from vidcolor.job.sheet import Rgb, to_screen
 from vidcolor.job.styling import choose_style
 from vidcolor.media.input.probe import Film
@@ -48,10 +49,7 @@ def gallery(on: Path, target: Path, device: str = "auto", overwrite: bool = Fals
     check_target(target, on, overwrite, "gallery")
     entries = paint(on, device)
     data = page(entries, on.name).encode() if kind in PAGES else _coded(sheet(entries), ".png" if kind == ".png" else ".jpg")
-    try:
-        target.write_bytes(data)
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror}); choose another name") from error
+    write_whole(target, data, overwrite)
     return len(entries) - 1
 
 

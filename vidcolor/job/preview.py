@@ -6,9 +6,10 @@ from pathlib import Path
 
 import cv2
 
-from vidcolor.errors import OutputError, UsageError
+from vidcolor.errors import UsageError
 from vidcolor.job.plan import check_input, check_target, examine
-from vidcolor.job.sheet import Rgb, before_after
+from vidcolor.job.publish import write_whole
+from vidcolor.job.sheet import before_after
 from vidcolor.pipeline.build import Pipeline, full_color, load, quarters
 from vidcolor.pipeline.job import Job
 from vidcolor.pipeline.sessions import SessionPool
@@ -24,7 +25,10 @@ def preview(job: Job, path: Path, pool: SessionPool, frames: int = 6) -> None:
     plan, chosen = examine(job, pool, frames)
     pipeline = Pipeline(plan, load(plan, pool), full_color(chosen[0].layout))
     pairs = [(before, pipeline.picture(before)) for before in chosen]
-    write_sheet(path, before_after(pairs, turns=quarters(plan.film), sample_aspect=float(plan.film.sample_aspect)))
+    sheet = before_after(pairs, turns=quarters(plan.film), sample_aspect=float(plan.film.sample_aspect))
+    ok, data = cv2.imencode(".png", sheet[..., ::-1])
+    assert ok
+    write_whole(path, data.tobytes(), job.overwrite)
 
 
 def check_sheet(job: Job, path: Path) -> None:
@@ -32,12 +36,3 @@ def check_sheet(job: Job, path: Path) -> None:
     if path.suffix.lower() != ".png":
         raise UsageError(f"{path}: a sheet is written as PNG; end its name with .png", "preview")
     check_target(path, job.input, job.overwrite, "preview")
-
-
-def write_sheet(path: Path, sheet: Rgb) -> None:
-    ok, data = cv2.imencode(".png", sheet[..., ::-1])
-    assert ok
-    try:
-        path.write_bytes(data.tobytes())
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error

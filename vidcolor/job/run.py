@@ -211,7 +211,7 @@ def mux_and_publish(plan: Plan, journal: Journal, report: Report) -> None:
     try:
         lost = assemble(plan.film, plan.encoding, plan.streams, paths, whole, start=job.start, end=job.end, sorted_pts=pts)
         journal.publishing(whole)
-        report.size = publish(whole, job)
+        report.size = publish(whole, job.out, job.overwrite)
     finally:
         whole.unlink(missing_ok=True)
     report.damage = [*report.damage, *lost]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vidcolor.job.publish import publish
+from vidcolor.job.publish import aside
 from vidcolor.media.stills import pictures
 from vidcolor.pipeline.build import Pipeline, full_color, load
 from vidcolor.pipeline.model import Plan, Report
@@ -16,11 +16,8 @@ def color_picture(plan: Plan, pool: SessionPool, report: Report) -> None:
     sessions = load(plan, pool)
     report.precision = sessions.precision
     out = Pipeline(plan, sessions, full_color(planes.layout)).picture(planes)
-    part = job.out.with_name(job.out.name + ".part")
-    try:
+    with aside(job.out, job.overwrite) as part:
         report.notes += pictures.write_picture(part, out, extras, format=pictures.SUFFIXES[job.out.suffix.lower()])
-        report.size = publish(part, job)
-    finally:
-        part.unlink(missing_ok=True)
+        report.size = part.stat().st_size
     report.frames = report.shots = 1
     report.frames_colored, report.frames_styled = int(plan.colors), int(plan.style is not None)
