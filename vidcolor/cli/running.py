@@ -112,9 +112,9 @@ def run_with_progress(plan: Plan, pool: SessionPool, cancel: Cancel, lengths: Le
 
 def summary(report: Report) -> str:
     """How much was done, how fast, and where."""
-    before = f", {report.frames_resumed} of them before" if report.frames_resumed else ""
+    before = f" ({report.frames_resumed} of them before)" if report.frames_resumed else ""
     frames = "1 frame" if report.frames == 1 else f"{report.frames} frames"
-    return f"{frames}{before}, in {report.seconds:.1f} s ({report.fps:.1f} fps) on {report.device}"
+    return f"{frames}{before} in {report.seconds:.1f} s ({report.fps:.1f} fps) on {report.device}"
 
 
 def say_plan(plan: dict[str, Any]) -> None:
