@@ -86,15 +86,8 @@ class Film:
 
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 _FOREIGN_MATRICES = {
-    8: "YCgCo",
-    11: "YDzDx",
-    12: "derived",
-    13: "derived, constant luminance",
-    14: "ICtCp",
-    15: "IPT-C2",
-    16: "YCgCo-R",
-    17: "YCgCo-R",
-}
+    8: "YCgCo", 11: "YDzDx", 12: "derived", 13: "derived, constant luminance", 14: "ICtCp", 15: "IPT-C2", 16: "YCgCo-R", 17: "YCgCo-R",
+}  # fmt: skip
 _TRANSFERS: dict[int, Transfer] = {16: "pq", 18: "hlg"}
 _FIELD_ORDERS: dict[int, Fields] = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}  # AVFieldOrder: coded TT, BB, TB, BT; display decides
 _GENERATE_PTS = 0x1  # AVFMT_FLAG_GENPTS
