@@ -18,7 +18,7 @@ from vidcolor.job.styling import choose_style, side_of
 from vidcolor.media.input.probe import Film, film_of
 from vidcolor.media.samples.unpack import from_rgb, rgb_layout, to_rgb
 from vidcolor.networks.cards import find
-from vidcolor.picture.planes import Box, Layout, Planes
+from vidcolor.picture.planes import Layout, Planes
 from vidcolor.pipeline.build import Pipeline, full_color, load
 from vidcolor.pipeline.job import Job
 from vidcolor.pipeline.model import Look, Plan
@@ -107,7 +107,7 @@ class Colorizer:
     def _pipeline(self, planes: Planes) -> Pipeline:
         layout = planes.layout
         film: Film = film_of(NOWHERE, layout)
-        look = Look(film, judge([planes]), Box(0, 0, layout.width, layout.height))
+        look = Look(film, judge([planes]), layout.box)
         style = self._style and replace(self._style, side=side_of(self._job, film, self._style.network))
         plan = Plan(self._job, look, self._network, self._backend, self._why, style)
         return Pipeline(plan, load(plan, self._pool), full_color(layout), one_shot=True)

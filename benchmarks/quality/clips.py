@@ -18,7 +18,8 @@ from benchmarks.shared import steadiness
 from benchmarks.shared.sheets import save
 from vidcolor.analysis.borders import find_box
 from vidcolor.media.input.probe import probe
-from vidcolor.media.input.reader import Reader, sample
+from vidcolor.media.input.reader import Reader
+from vidcolor.media.input.sample import sample
 from vidcolor.picture.planes import Box, Layout, Planes, chroma_units, shrink, work_size
 from vidcolor.pipeline.build import coloring
 from vidcolor.stages.base import Frame, Work

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from vidcolor.picture.matrices import apply_matrix, chroma_block
-from vidcolor.picture.planes import Box, Floats, Planes, shrink_color
+from vidcolor.picture.planes import Floats, Planes, shrink_color
 
 Kind = Literal["grey", "tint", "color"]
 
@@ -74,7 +74,7 @@ def _measure(planes: Planes) -> tuple[float, float]:
 def _small(planes: Planes) -> tuple[Floats, Floats]:
     """Luma (n,) and chroma of BT.709 (2, n) of the picture at SIZE, by way of a size at which rounding to whole codes averages out."""
     layout = planes.layout
-    larger = shrink_color(planes, Box(0, 0, layout.width, layout.height), (4 * SIZE[1], 4 * SIZE[0]))
+    larger = shrink_color(planes, layout.box, (4 * SIZE[1], 4 * SIZE[0]))
     small = np.stack([cast(Floats, cv2.resize(plane, SIZE, interpolation=cv2.INTER_AREA)) for plane in larger])
     back = np.linalg.inv(chroma_block(layout.matrix)).astype(np.float32)
     return small[0].ravel(), apply_matrix(back, small[1:]).reshape(2, -1)

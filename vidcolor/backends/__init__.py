@@ -5,6 +5,8 @@ from __future__ import annotations
 from vidcolor.backends.base import Backend
 from vidcolor.errors import DeviceError, FieldError
 
+NO_DEVICE = "no such device; choose auto, cpu, tensorrt, tensorrt:N or openvino:GPU"
+
 
 def all_backends(threads: int = 0) -> list[Backend]:
     """All backends, the fastest first, whether they can be used here or not; `threads` as for `choose`."""
@@ -12,6 +14,13 @@ def all_backends(threads: int = 0) -> list[Backend]:
     from vidcolor.backends.tensorrt import TensorRTBackend
 
     return [TensorRTBackend(), OpenVINOBackend("GPU"), OpenVINOBackend("CPU", threads)]
+
+
+def is_device(word: str) -> bool:
+    """Whether a word names a device: auto, cpu, tensorrt, tensorrt:N, openvino:GPU or openvino:GPU.N."""
+    kind, _, which = word.partition(":")
+    numbered = kind == "tensorrt" and which.isdecimal() and len(which) < 4
+    return word in ("auto", "cpu", "tensorrt") or numbered or (kind == "openvino" and which.split(".")[0] == "GPU")
 
 
 def choose(device: str, threads: int = 0) -> tuple[Backend, str]:
@@ -24,6 +33,8 @@ def choose(device: str, threads: int = 0) -> tuple[Backend, str]:
     from vidcolor.backends.openvino import OpenVINOBackend
     from vidcolor.backends.tensorrt import TensorRTBackend
 
+    if not is_device(device):
+        raise FieldError("device", device, NO_DEVICE)
     kind, _, which = device.partition(":")
     cpu = OpenVINOBackend("CPU", threads)
     if device == "auto":
@@ -34,11 +45,9 @@ def choose(device: str, threads: int = 0) -> tuple[Backend, str]:
         return require(cpu), f"OpenVINO on the CPU, because {reason.split(';')[0]}"  # without the advice to use the CPU
     if device == "cpu":
         return require(cpu), "OpenVINO on the CPU, as asked for"
-    if kind == "tensorrt" and (which.isdecimal() or device == "tensorrt"):
+    if kind == "tensorrt":
         return require(TensorRTBackend(int(which or 0))), f"TensorRT on GPU {which or 0}, as asked for"
-    if kind == "openvino" and which.split(".")[0] == "GPU":
-        return require(OpenVINOBackend(which)), f"OpenVINO on {which}, as asked for"
-    raise FieldError("device", device, "no such device; choose auto, cpu, tensorrt, tensorrt:N or openvino:GPU")
+    return require(OpenVINOBackend(which)), f"OpenVINO on {which}, as asked for"
 
 
 def require(backend: Backend) -> Backend:

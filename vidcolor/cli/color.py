@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,10 +148,10 @@ class Batch:
         """Each in its turn; one that fails does not stop the others. Returns the highest status."""
         from vidcolor.pipeline.sessions import SessionPool
 
-        status, failed, tried = 0, list[Path](), list[Path]()
+        status, failed, waiting = 0, list[Path](), deque(pairs)
         with (self.tools.pool or SessionPool)() as pool:
-            for source, target in pairs:
-                tried.append(source)
+            while waiting:
+                source, target = waiting.popleft()
                 try:
                     status = max(status, self.run_one(source, target, pool))
                 except (Exception, KeyboardInterrupt) as error:  # a fault of this program is said as such
@@ -161,12 +162,8 @@ class Batch:
                     failed.append(source)
         if failed and len(pairs) > 1 and not self.as_json:
             tell(f"{len(failed)} of {len(pairs)} failed: " + ", ".join(map(str, failed)))
-        if (
-            status == InterruptedRunError.status
-            and (left := [str(source) for source, _ in pairs if source not in tried])
-            and not self.as_json
-        ):
-            tell(f"not begun: {', '.join(left)}")
+        if waiting and not self.as_json:
+            tell("not begun: " + ", ".join(str(source) for source, _ in waiting))
         return status
 
     def run_one(self, source: Path, target: Path, pool: SessionPool) -> int:

@@ -147,8 +147,8 @@ class Journal:
         """The stretches that no segment holds, in order."""
         found, coming = [], Range()
         for segment in self.segments:
-            if segment.first is None or coming.first != segment.pts[0]:
-                found += [] if segment.first is None else [replace(coming, until=segment.pts[0])]
+            if segment.first not in (None, coming.first):
+                found.append(replace(coming, until=segment.first))
             coming = segment.following
         if not self.segments or self.segments[-1].until is not None:
             found.append(coming)

@@ -16,19 +16,19 @@ from vidcolor.errors import FieldError, InputError, OutputError, UsageError
 from vidcolor.job.journal import Journal
 from vidcolor.job.styling import choose_style
 from vidcolor.media.input.probe import Film, probe
-from vidcolor.media.input.reader import sample
+from vidcolor.media.input.sample import sample
 from vidcolor.media.output.choose_encoding import Request, plan_encoding
 from vidcolor.media.output.streams import plan_streams
 from vidcolor.media.stills.pictures import SUFFIXES, is_picture
 from vidcolor.networks.cards import find
-from vidcolor.picture.planes import Box, Planes
+from vidcolor.picture.planes import Planes
 from vidcolor.pipeline.build import color_shapes
 from vidcolor.pipeline.job import FILM_FIELDS, Job, given
 from vidcolor.pipeline.model import Look, Plan, Report
 from vidcolor.pipeline.sessions import SessionPool
 from vidcolor.wording import field
 
-WHOLE_FILMS = 16
+SAMPLES = 16
 """Frames of a film that are looked at, at most."""
 
 
@@ -38,7 +38,7 @@ def plan(job: Job, pool: SessionPool) -> Plan:
     Raises InputError, OutputError, UsageError or DeviceError with the reason why it cannot be done.
     """
     check_paths(job)
-    planned, _ = examine(job, pool, WHOLE_FILMS, network_threads(job), check_kinds)
+    planned, _ = examine(job, pool, SAMPLES, network_threads(job), check_kinds)
     film, verdict = planned.film, planned.look.verdict
     notes = list(film.notes)
     if verdict.kind == "color" and not (planned.style or job.recolor or (job.only_grey and not film.still)):
@@ -71,7 +71,7 @@ def examine(
     check(job, film)
     network = find(job.network, "colorize")
     backend, why = choosing.result()
-    guess = Plan(job, Look(film, UNKNOWN, Box(0, 0, film.layout.width, film.layout.height)), network, backend, why)
+    guess = Plan(job, Look(film, UNKNOWN, film.layout.box), network, backend, why)
     if job.style is None and backend.quick:  # most films have no borders: then this is what will be needed
         pool.prepare(backend, network.path, color_shapes(guess))
     style = choose_style(job, film)

@@ -18,7 +18,7 @@ from vidcolor.errors import DAMAGED_STATUS, DeviceError, InputError, Interrupted
 from vidcolor.job import stills
 from vidcolor.job.journal import Journal
 from vidcolor.job.publish import publish
-from vidcolor.job.segments import Lengths, Progress, Rendering
+from vidcolor.job.segments import Lengths, Progress, Rendering, other_frames_error
 from vidcolor.media.input.damage import in_lines
 from vidcolor.media.output.streams import assemble
 from vidcolor.picture.planes import Box
@@ -184,7 +184,7 @@ def render_gaps(
         if rendering.cancelled:
             raise KeyboardInterrupt
     if journal.segments and journal.gaps():
-        raise InputError(f"{plan.job.input}: gives other frames than it gave before; run again without {field('resume')}")
+        raise other_frames_error(plan)
     journal.finish(in_lines([(line, frames) for each in journal.segments for line, frames in each.damage]), all_notes(journal))
     report.first_packet, report.frames_colored = progress.first_packet, progress.colored
     report.frames_styled = progress.made if plan.style else 0

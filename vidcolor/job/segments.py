@@ -100,8 +100,7 @@ class Rendering:
                 self.reader = open_reader(self.plan, Range())
                 yield from self._rendered()
         except OtherPicturesError as error:
-            name, advice = self.plan.film.path, f"run again without {field('resume')}"
-            raise InputError(f"{name}: gives other frames than it gave before; {advice}") from error
+            raise other_frames_error(self.plan) from error
 
     def _rendered(self) -> Iterator[Segment]:
         with self.reader, self.pipeline.ahead(self._decoded(), self.plan.job.prefetch) as frames, self.cancel.watching():
@@ -193,6 +192,11 @@ class OpenSegment:
 
     def abort(self) -> None:
         self._writer.abort()
+
+
+def other_frames_error(plan: Plan) -> InputError:
+    """The error for a film that does not have the frames of a range that it had."""
+    return InputError(f"{plan.film.path}: gives other frames than it gave before; run again without {field('resume')}")
 
 
 def open_reader(plan: Plan, stretch: Range) -> Reader:

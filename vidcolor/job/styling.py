@@ -10,8 +10,8 @@ from vidcolor.backends import choose
 from vidcolor.errors import DeviceError, FieldError, InputError
 from vidcolor.media.input.probe import Film
 from vidcolor.media.stills.pictures import read_picture
-from vidcolor.networks.cards import Network, available, find
-from vidcolor.networks.styles import Style, catalogue, check_name, is_file, mix, parse_mix, save, unknown_style_error
+from vidcolor.networks.cards import Network, available, find, is_file
+from vidcolor.networks.styles import Style, catalogue, check_name, mix, parse_mix, save, unknown_style_error
 from vidcolor.picture.matrices import to_rgb_units
 from vidcolor.picture.planes import Box, shrink_color, work_size
 from vidcolor.pipeline.job import Job
@@ -118,7 +118,7 @@ def encode(path: Path, name: str, device: str = "auto") -> Style:
     turns = extras.rotation // 90
     shown = Box(0, 0, *((layout.height, layout.width) if turns % 2 else (layout.width, layout.height)))
     size = work_size(shown, network.card.work_size, network.card.multiple)
-    content = shrink_color(planes, Box(0, 0, layout.width, layout.height), size, turns)
+    content = shrink_color(planes, layout.box, size, turns)
     picture = to_rgb_units(content, layout.matrix)[None]
     backend, _ = choose(device)
     # In f32, so that a picture is the same style on every machine.

@@ -96,12 +96,12 @@ def find(name: str, task: str = "") -> Network:
     Raises DeviceError where there is none, its card is missing or wrong, the file is damaged, or it is not for the `task` given.
     """
     if name.endswith(".onnx"):
-        if not _is_file(Path(name)):
+        if not is_file(name):
             raise DeviceError(f"{name}: no such network file")
         network = Network(Path(name), read_card(Path(name).with_suffix(".json")))
     else:
         path = _folder() / f"{name}.json"
-        if not _is_file(path):
+        if not is_file(path):
             names = ", ".join(card.stem for card in sorted(_folder().glob("*.json")))
             raise DeviceError(f"no network is called {name!r}: choose one of {names or 'none'}, or give the path of a .onnx file")
         network = _network(path)
@@ -127,10 +127,11 @@ def read_card(path: Path) -> Card:
         raise DeviceError(f"{path}: the network's card is wrong: {what}") from error
 
 
-def _is_file(path: Path) -> bool:
+def is_file(name: str | Path) -> bool:
+    """Whether a word is the path of a file."""
     try:
-        return path.is_file()
-    except OSError:  # a name that is too long
+        return Path(name).is_file()
+    except (OSError, ValueError):  # a name that is too long, or holds what no path may
         return False
 
 

@@ -129,7 +129,7 @@ def parse_mix(word: str) -> list[tuple[str, float]]:
     Parts without weights have equal shares. A word that is the path of a file is one part. Raises UsageError for weights that are
     negative, do not sum to 1 within 0.01, or are given for some parts only, and for empty parts.
     """
-    if is_file(word):
+    if networks.is_file(word):
         return [(word, 1.0)]
     parts = [_part(text.strip(), word) for text in word.split(",")]
     weights = [weight for _, weight in parts if weight is not None]
@@ -150,7 +150,7 @@ def _part(text: str, word: str) -> tuple[str, float | None]:
     if not text:
         raise FieldError("style", word, "a style's name is empty")
     name, colon, weight = (piece.strip() for piece in text.rpartition(":"))
-    if not colon or is_file(text):
+    if not colon or networks.is_file(text):
         return text, None
     try:
         return name, float(weight)
@@ -158,14 +158,6 @@ def _part(text: str, word: str) -> tuple[str, float | None]:
         if NAME.fullmatch(name):
             raise FieldError("style", word, f"{weight!r} is not a weight; write numbers, as in {name}:0.5") from None
         return text, None
-
-
-def is_file(text: str) -> bool:
-    """Whether a word is the path of a file."""
-    try:
-        return Path(text).is_file()
-    except (OSError, ValueError):  # a name that is too long, or holds what no path may
-        return False
 
 
 def unknown_style_error(name: str, known: Mapping[str, Style]) -> UsageError:

@@ -54,6 +54,11 @@ class Layout:
     rgb: bool = False
 
     @property
+    def box(self) -> Box:
+        """The whole picture."""
+        return Box(0, 0, self.width, self.height)
+
+    @property
     def dtype(self) -> type[np.uint8] | type[np.uint16]:
         return np.uint8 if self.depth == 8 else np.uint16
 

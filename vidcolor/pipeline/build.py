@@ -34,7 +34,6 @@ UNDERPAINT_SIDE = 192
 """Short side at which the colour network looks at a film that is restyled: finer colour would be painted over."""
 LOOK_AHEAD = 2
 """Frames that are looked at before a cut is decided; 0 is for live."""
-
 LARGEST_BATCH = 4
 """Pictures that the colour network is loaded for. Always the same: loaded for one alone it rounds differently, and a preview would differ
 from its film."""
@@ -54,15 +53,21 @@ class Sessions(NamedTuple):
 def load(plan: Plan, pool: SessionPool) -> Sessions:
     """The planned networks on the planned device, for this film's sizes. They belong to the pool."""
     if plan.style is not None and plan.colors:  # both are loaded at once
-        pool.prepare(plan.backend, plan.style.network.path, plan.style.network.shapes(1, *style_size(plan)))
+        pool.prepare(plan.backend, plan.style.network.path, style_shapes(plan))
     color = pool.get(plan.backend, plan.network.path, color_shapes(plan)) if plan.colors else None
-    style = pool.get(plan.backend, plan.style.network.path, plan.style.network.shapes(1, *style_size(plan))) if plan.style else None
+    style = pool.get(plan.backend, plan.style.network.path, style_shapes(plan)) if plan.style else None
     return Sessions(color, style)
 
 
 def color_shapes(plan: Plan) -> dict[str, tuple[int, ...]]:
     """Shapes of the colour network's inputs for a plan."""
     return plan.network.shapes(LARGEST_BATCH, *color_view(plan).size)
+
+
+def style_shapes(plan: Plan) -> dict[str, tuple[int, ...]]:
+    """Shapes of the style network's inputs for a plan that has a style: frames go through it one by one."""
+    assert plan.style is not None
+    return plan.style.network.shapes(1, *style_size(plan))
 
 
 def color_view(plan: Plan) -> View:

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, ValidationError
 from pydantic.dataclasses import dataclass
 
+from vidcolor.backends import NO_DEVICE, is_device
 from vidcolor.errors import FieldError, UsageError
 from vidcolor.wording import field
 
@@ -86,10 +87,8 @@ def _plain_number(value: Any) -> Any:
 
 
 def _device(value: str) -> str:
-    kind, _, which = value.partition(":")
-    known = value in ("auto", "cpu", "tensorrt") or (kind == "tensorrt" and which.isdecimal() and len(which) < 4)
-    if not known and not (kind == "openvino" and which.split(".")[0] == "GPU"):
-        raise ValueError("no such device: choose auto, cpu, tensorrt, tensorrt:N or openvino:GPU")
+    if not is_device(value):
+        raise ValueError(NO_DEVICE)
     return value
 
 

@@ -89,7 +89,7 @@ class Plan:
             "kind": self.look.verdict.kind,
             "still": film.still,
             "picture": list(self.look.box),
-            "borders": self.look.box != (0, 0, film.layout.width, film.layout.height),
+            "borders": self.look.box != film.layout.box,
             "encoder": f"{self.encoding.codec} {self.encoding.pix_fmt}" if self.encoding else "a picture",
             "container": self.encoding.container if self.encoding else job.out.suffix,
             "copied": [describe(s) for s in self.streams.copied],

@@ -74,7 +74,7 @@ class RenderStyle:
         if source.layout.transfer != "sdr":
             raise ValueError("HDR pictures cannot be restyled")
         y = at_depth(source.y, source.layout, target)
-        covered = box == Box(0, 0, target.width, target.height) and (self._color == 1 or not own_color)
+        covered = box == target.box and (self._color == 1 or not own_color)
         own = None if covered else self._own(source)
         cb, cr = (encode_chroma(plane, target) for plane in own) if own else (neutral_chroma(target), neutral_chroma(target))
         if self._strength == 0 and own_color:

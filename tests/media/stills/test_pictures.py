@@ -15,7 +15,8 @@ import pytest
 from tests.media.clips import make, png
 from vidcolor.errors import InputError, OutputError
 from vidcolor.media.input.probe import probe
-from vidcolor.media.input.reader import Reader, sample
+from vidcolor.media.input.reader import Reader
+from vidcolor.media.input.sample import sample
 from vidcolor.media.samples.unpack import from_rgb, rgb_layout, to_rgb
 from vidcolor.media.stills.picture_tags import Tags, add_tags, read_entries, read_tags, write_entries
 from vidcolor.media.stills.pictures import PictureExtras, is_picture, read_picture, write_picture

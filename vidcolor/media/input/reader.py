@@ -21,7 +21,6 @@ from vidcolor.media.input.clock import Clock
 from vidcolor.media.input.damage import Damage, Piece, in_lines
 from vidcolor.media.input.entry import Entry, find_entry
 from vidcolor.media.input.probe import Film, demux, exact, open_input
-from vidcolor.media.input.sample import sample as sample  # callers know it from here
 from vidcolor.media.samples.formats import same_samples
 from vidcolor.media.samples.unpack import unpack
 from vidcolor.media.stills import pictures
